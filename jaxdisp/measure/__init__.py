@@ -1,0 +1,1 @@
+"""What quantization costs each language, from parallel text."""

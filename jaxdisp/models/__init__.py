@@ -1,0 +1,1 @@
+"""Decoders as pure functions: loading, running, quantizing, training, saving."""

@@ -1,0 +1,211 @@
+"""The decoder protocol: what an architecture provides, and the passes built on it.
+
+Parameters are a nested dict with two rooms: `blocks`, whose leaves carry the layers
+on axis 0, and `outside` (embeddings, final norm, head). An architecture supplies
+`embed`, `block` and `readout` as pure functions; the scan over layers, mixed
+precision and taps are written here, once for all of them.
+
+Sentences stay an explicit axis of the hidden states, because a matrix product over
+flattened sentences and tokens has a backward pass several times faster on the CPU
+than the batched product that `vmap` would make of it.
+"""
+
+import dataclasses
+import functools as ft
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+Parameters = dict[str, Any]
+"""Nested dict of arrays: `{"blocks": ..., "outside": ...}`."""
+
+Path = tuple[str, ...]
+"""Keys that lead to one array of `Parameters`."""
+
+Role = Literal["matrix", "embedding", "head", "norm", "bias"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """One parameter: where it lives here, and where a checkpoint keeps it.
+
+    `shape` is that of one layer for parameters under `blocks`, whose `source` has a
+    `{layer}` slot. Matrices are stored input-first (`y = x @ weight`); `transposed`
+    says that the checkpoint stores the opposite. `channel_axis` is the axis of output
+    channels: the rows of an embedding, since a tied head reads them as outputs.
+    """
+
+    path: Path
+    source: str
+    shape: tuple[int, ...]
+    role: Role
+    transposed: bool = False
+    channel_axis: int = -1
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the layers are on axis 0."""
+        return self.path[0] == "blocks"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """What the rest of the package needs to know about one family of decoders.
+
+    `read_config` turns a checkpoint's `config.json` into a frozen configuration with
+    at least `n_layers`, `width`, `vocabulary`, `context` and `tied`; `write_config` is
+    its inverse. `prefix` may stand before tensor names, and tensors whose names match
+    one of the regular expressions `buffers` carry no parameters.
+    """
+
+    name: str
+    prefix: str
+    buffers: tuple[str, ...]
+    read_config: Callable[[dict[str, Any]], Any]
+    write_config: Callable[[Any], dict[str, Any]]
+    tensors: Callable[[Any], tuple[Tensor, ...]]
+    embed: Callable[..., Array]
+    block: Callable[..., Array]
+    readout: Callable[..., Array]
+
+
+def leaf(params: Parameters, path: Path) -> Any:
+    """Returns the array stored under `path`. Reference: our own definition."""
+    return ft.reduce(lambda node, key: node[key], path, params)
+
+
+def assemble(leaves: dict[Path, Any]) -> Parameters:
+    """Builds nested parameters from arrays by path. Reference: our own definition."""
+    params: Parameters = {}
+    for path, value in leaves.items():
+        node = params
+        for key in path[:-1]:
+            node = node.setdefault(key, {})
+        node[path[-1]] = value
+    return params
+
+
+def select(index: Int[Array, ""], versions: tuple[Any, ...]) -> Any:
+    """Picks one of several pytrees of equal structure by a traced index.
+
+    Definition: `versions[index]`, leaf by leaf; an index out of range gives version 0.
+
+    Args:
+        index: which version; 0 is the first.
+        versions: pytrees of equal structure and leaf shapes.
+
+    Reference: our own definition.
+    """
+
+    def pick(*leaves: Array) -> Array:
+        chosen = leaves[0]
+        for number, candidate in enumerate(leaves[1:], start=1):
+            chosen = jnp.where(index == number, candidate, chosen)
+        return chosen
+
+    return jax.tree.map(pick, *versions)
+
+
+def hidden_states(
+    architecture: Architecture,
+    config: Any,
+    versions: tuple[Parameters, ...],
+    assignment: Int[Array, " site"],
+    tokens: Int[Array, "sentence token"],
+) -> tuple[Float[Array, "tap sentence token width"], Float[Array, "..."]]:
+    """Runs the decoder and keeps the hidden state before and after every layer.
+
+    Definition: `h[0] = embed(tokens)`, `h[i + 1] = block_i(h[i])` with the weights of
+    layer `i` taken from `versions[assignment[i]]`.
+
+    Args:
+        architecture: the family's functions.
+        config: its configuration.
+        versions: parameters in full precision, then as quantized by each quantizer.
+        assignment: version of each layer, then of the parameters outside the layers.
+        tokens: token numbers, padded on the right.
+
+    Returns:
+        The hidden states, layers + 1 of them, and the logits.
+
+    Reference: our own definition.
+    """
+    logits, taps = _scan(architecture, config, versions, assignment, tokens, taps=True)
+    return taps, logits
+
+
+def logits(
+    architecture: Architecture,
+    config: Any,
+    versions: tuple[Parameters, ...],
+    assignment: Int[Array, " site"],
+    tokens: Int[Array, "sentence token"],
+) -> Float[Array, "sentence token vocabulary"]:
+    """Returns the logits of the next token, in mixed precision.
+
+    Definition: as `hidden_states`, without keeping the states.
+
+    Args:
+        architecture: the family's functions.
+        config: its configuration.
+        versions: parameters in full precision, then as quantized by each quantizer.
+        assignment: version of each layer, then of the parameters outside the layers.
+        tokens: token numbers, padded on the right.
+
+    Reference: our own definition.
+    """
+    return _scan(architecture, config, versions, assignment, tokens, taps=False)[0]
+
+
+def _scan(
+    architecture: Architecture,
+    config: Any,
+    versions: tuple[Parameters, ...],
+    assignment: Int[Array, " site"],
+    tokens: Int[Array, "sentence token"],
+    *,
+    taps: bool,
+) -> tuple[Array, Any]:
+    with jax.default_matmul_precision("float32"):  # TF32 would swamp degradations
+        outside = select(assignment[-1], tuple(v["outside"] for v in versions))
+        state = architecture.embed(outside, tokens, config)
+
+        def layer(carry: Array, step: tuple[Array, Array, tuple[Any, ...]]) -> Any:
+            index, version, blocks = step
+            chosen = select(version, blocks)
+            after = architecture.block(chosen, carry, index, config)
+            return after, (after if taps else None)
+
+        blocks = tuple(version["blocks"] for version in versions)
+        steps = (jnp.arange(config.n_layers), assignment[:-1], blocks)
+        final, states = jax.lax.scan(layer, state, steps)
+        if taps:
+            states = jnp.concatenate([state[None], states])
+        return architecture.readout(outside, final, config), states
+
+
+def token_losses(
+    logits: Float[Array, "sentence token vocabulary"],
+    tokens: Int[Array, "sentence token"],
+    mask: Bool[Array, "sentence token"],
+) -> Float[Array, "sentence target"]:
+    """Scores every token by the prediction made just before it, in nats.
+
+    Definition: `-log softmax(logits[t])[tokens[t + 1]]` where `mask[t + 1]`, else 0,
+    so there is one entry less than tokens.
+
+    Args:
+        logits: the decoder's output for `tokens`.
+        tokens: token numbers; the first one is only conditioned on.
+        mask: which tokens count; false on padding.
+
+    Reference: our own definition.
+    """
+    targets = tokens[:, 1:, None]
+    predictions = logits[:, :-1]
+    chosen = jnp.take_along_axis(predictions, targets, axis=-1)[..., 0]
+    losses = jax.nn.logsumexp(predictions, axis=-1) - chosen
+    return jnp.where(mask[:, 1:], losses, 0.0)

@@ -1,0 +1,1 @@
+"""Grids of integer codes, thresholds, and the error of rounding to them."""

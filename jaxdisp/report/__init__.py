@@ -1,0 +1,1 @@
+"""Tables, figures and files: everything a reader of a run sees."""
