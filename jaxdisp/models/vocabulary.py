@@ -1,0 +1,123 @@
+"""Byte-level BPE vocabularies: training one, opening one, encoding sentences."""
+
+import json
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+import tokenizers
+from tokenizers import decoders, models, pre_tokenizers, trainers
+
+START = "<|endoftext|>"
+
+
+def train_vocabulary(texts: Iterable[str], size: int) -> tokenizers.Tokenizer:
+    """Trains a byte-level BPE vocabulary in which any text can be written.
+
+    Definition: start from the 256 bytes and the start token, then merge the most
+    frequent neighbours until there are `size` tokens.
+
+    Args:
+        texts: sentences; one that comes twice counts twice.
+        size: number of tokens, at least 257.
+
+    Raises:
+        ValueError: if `size` is below 257.
+
+    Reference: Sennrich et al. 2016, arXiv:1508.07909; bytes as in Radford et al. 2019.
+    """
+    if size < 257:
+        raise ValueError(f"a vocabulary needs at least 257 tokens, got {size}")
+    tokenizer = tokenizers.Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        special_tokens=[START],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer=trainer)
+    return tokenizer
+
+
+def open_vocabulary(directory: pathlib.Path) -> tokenizers.Tokenizer:
+    """Opens the tokenizer of a Hugging Face directory.
+
+    Reads `tokenizer.json`, or else the older pair `vocab.json` and `merges.txt`.
+
+    Args:
+        directory: where the files are.
+
+    Raises:
+        ValueError: if neither form is there, or a file is damaged.
+
+    Reference: our own definition.
+    """
+    single = directory / "tokenizer.json"
+    vocab, merges = directory / "vocab.json", directory / "merges.txt"
+    try:
+        if single.is_file():
+            return tokenizers.Tokenizer.from_file(str(single))
+        if vocab.is_file() and merges.is_file():
+            tokenizer = tokenizers.Tokenizer(
+                models.BPE.from_file(str(vocab), str(merges))
+            )
+            tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+            tokenizer.decoder = decoders.ByteLevel()
+            return tokenizer
+    except Exception as error:  # noqa: BLE001  the library raises bare Exception
+        raise ValueError(f"{directory}: the tokenizer cannot be read: {error}") from error
+    raise ValueError(
+        f"{directory}: no tokenizer.json, nor vocab.json with merges.txt; "
+        "save the tokenizer beside the weights (save_pretrained does)"
+    )
+
+
+def start_token(tokenizer: tokenizers.Tokenizer, directory: pathlib.Path) -> int:
+    """Finds the token that stands before every sentence.
+
+    Definition: the `bos_token_id` of `config.json` or `generation_config.json`, else
+    the token `<|endoftext|>`, `<s>` or `<|begin_of_text|>`.
+
+    Args:
+        tokenizer: the vocabulary.
+        directory: the model's directory.
+
+    Raises:
+        ValueError: if there is none.
+
+    Reference: our own definition.
+    """
+    for name in ("config.json", "generation_config.json"):
+        path = directory / name
+        if path.is_file():
+            found = json.loads(path.read_text(encoding="utf-8")).get("bos_token_id")
+            if isinstance(found, int) and not isinstance(found, bool):
+                return found
+    for token in (START, "<s>", "<|begin_of_text|>"):
+        number = tokenizer.token_to_id(token)
+        if number is not None:
+            return number
+    raise ValueError(
+        f"{directory}: no start token: set bos_token_id in config.json to the token "
+        "that stands before a text"
+    )
+
+
+def encode(
+    tokenizer: tokenizers.Tokenizer, sentences: Sequence[str], start: int
+) -> list[list[int]]:
+    """Turns each sentence into token numbers, the start token first.
+
+    Args:
+        tokenizer: the vocabulary.
+        sentences: texts.
+        start: the number of the start token.
+
+    Reference: our own definition.
+    """
+    # our arrays are built on one thread anyway, and forked workers would deadlock
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    encoded = tokenizer.encode_batch(list(sentences), add_special_tokens=False)
+    return [[start, *item.ids] for item in encoded]

@@ -1,0 +1,204 @@
+"""Grids: the levels a word of a few bits can hold, and rounding to them.
+
+A grid of `b` bits lays its levels over a range. With `t` the largest magnitude in the
+range, `h = 2^(b-1)`, and integers `k`:
+
+    symmetric        k step,          k = -(h-1) .. h-1,  step = t / (h - 1)
+    twos_complement  k step,          k = -h .. h-1,      step = t / (h - 1)
+    midrise          (k + 1/2) step,  k = -h .. h-1,      step = t / h
+    affine           (k - zero) step, k = 0 .. 2h-1,      step = (high - low) / (2h - 1)
+
+The threshold is the top level of the first two and the outer edge of the last cell of
+`midrise` (ACIQ's convention). The range of `affine` is first widened to contain 0 and
+`zero = round(-low / step)`, so that 0 is represented exactly; `midrise` has no 0.
+
+Values round to the nearest level, halves to the even code; in `midrise`, whose ties are
+the multiples of the step, upwards. NaN gives NaN; refusing it is the reader's work.
+XLA flushes subnormal numbers to 0 on the CPU, steps too, and a step of 0 gives 0.
+"""
+
+from typing import Literal, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+Grid = Literal["symmetric", "twos_complement", "midrise", "affine"]
+
+FEWEST_BITS, MOST_BITS = 2, 8
+"""Word lengths, in bits."""
+
+
+@chex.dataclass(frozen=True, kw_only=True)
+class Range:
+    """The values a grid is laid over, from `low` to `high`, in the values' unit."""
+
+    low: Float[Array, ""]
+    high: Float[Array, ""]
+
+    @property
+    def threshold(self) -> Array:
+        """Half the width of the smallest range about 0 that contains this one."""
+        return jnp.maximum(jnp.maximum(-self.low, self.high), 0.0)
+
+
+class _Lattice(NamedTuple):
+    """Step, first and last index; values from `low` to `high` are not clipped."""
+
+    step: Array
+    lowest: Array
+    highest: Array
+    low: Array
+    high: Array
+    offset: float = 0.0
+
+
+def within(threshold: Float[Array, ""]) -> Range:
+    """Returns `[-threshold, threshold]`, void if negative. Our own definition."""
+    return Range(low=-threshold, high=threshold)
+
+
+def extent(x: Float[Array, " value"]) -> Range:
+    """Finds the smallest range that contains zero and every value.
+
+    Formula: `[min(0, x_1, x_2, ...), max(0, x_1, x_2, ...)]`, hence its `threshold` is
+    `max abs(x)`: nothing is clipped.
+
+    Args:
+        x: values, in any unit; NaN gives NaN.
+
+    Reference: our own definition; known as absmax and min-max calibration.
+    """
+    return Range(low=jnp.min(x, initial=0.0), high=jnp.max(x, initial=0.0))
+
+
+def word_length(bits: Int[Array, ""] | int) -> Int[Array, ""]:
+    """Returns a number of bits as an array, which is not looked into: it may be traced.
+
+    Raises:
+        ValueError: if `bits` is a Python integer outside 2..8.
+
+    Reference: our own definition.
+    """
+    if isinstance(bits, int) and not FEWEST_BITS <= bits <= MOST_BITS:
+        raise ValueError(
+            f"bits must be between {FEWEST_BITS} and {MOST_BITS}, got {bits}; "
+            "keep wider words in full precision"
+        )
+    return jnp.asarray(bits, jnp.int32)
+
+
+def round_trip(
+    x: Float[Array, " value"],
+    limits: Range,
+    bits: Int[Array, ""] | int,
+    *,
+    grid: Grid,
+) -> Float[Array, " value"]:
+    """Rounds values to the levels of a grid, clipping those outside it.
+
+    Formula: `(k + offset) step` with `k = clip(round(x / step), lowest, highest)`, the
+    offset being 1/2 in `midrise`, which takes `floor` for `round`, and else 0. No error
+    inside the range exceeds `step / 2`.
+
+    Derivatives hold `k` constant: with respect to the range they are those of the
+    formula, exact except where a value changes its level; with respect to `x` they are
+    1 for values inside the range and 0 outside (straight-through).
+
+    Args:
+        x: values, in any unit.
+        limits: range of the grid, in the unit of `x`; a width of 0 gives 0.
+        bits: word length; a traced one outside 2..8 gives NaN.
+        grid: which levels.
+
+    Raises:
+        ValueError: if `bits` is a Python integer outside 2..8, or the grid is unknown.
+
+    Reference: `midrise` is Banner et al. 2019, arXiv:1810.05723, section 3; `affine` is
+    Jacob et al. 2018, arXiv:1712.05877, equation 1; straight-through derivatives are
+    Bengio et al. 2013, arXiv:1308.3432.
+    """
+    lattice = _lattice(limits, bits, grid)
+    inside = (x >= lattice.low) & (x <= lattice.high)
+    value = (_indices(x, lattice, grid) + lattice.offset) * lattice.step
+    passing = jnp.where(inside, x, 0.0)
+    # Adds exactly 0 (and turns -0 into 0, as integer codes would).
+    return value + (passing - jax.lax.stop_gradient(passing))
+
+
+def codes(
+    x: Float[Array, " value"],
+    limits: Range,
+    bits: Int[Array, ""] | int,
+    *,
+    grid: Grid,
+) -> Int[Array, " value"]:
+    """Finds the integer that a word of a few bits stores for every value.
+
+    Formula: `k` of the module's table, for the level that `round_trip` returns; 0 in a
+    range of width 0, and void where `round_trip` gives NaN.
+
+    Args, Raises, Reference: as `round_trip`.
+    """
+    lattice = _lattice(limits, bits, grid)
+    first = lattice.lowest if grid == "affine" else jnp.zeros_like(lattice.lowest)
+    return (_indices(x, lattice, grid) - first).astype(jnp.int32)
+
+
+def levels(limits: Range, bits: int, *, grid: Grid) -> Float[Array, " level"]:
+    """Lists the levels of a grid, from the lowest to the highest.
+
+    Formula: the module's table; there are `2^bits` levels, `symmetric` has one less.
+
+    Args, Raises, Reference: as `round_trip`.
+    """
+    lattice = _lattice(limits, bits, grid)
+    count = 2**bits - (grid == "symmetric")
+    numbers = jnp.arange(count).astype(lattice.step.dtype)
+    return (lattice.lowest + numbers + lattice.offset) * lattice.step
+
+
+def _indices(x: Array, lattice: _Lattice, grid: Grid) -> Array:
+    scaled = x / _divisor(lattice.step)
+    nearest = jnp.floor(scaled) if grid == "midrise" else jnp.round(scaled)
+    return jax.lax.stop_gradient(jnp.clip(nearest, lattice.lowest, lattice.highest))
+
+
+def _divisor(step: Array) -> Array:
+    return jnp.where(step > 0, step, jnp.inf)
+
+
+def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
+    word = word_length(bits)
+    valid = (word >= FEWEST_BITS) & (word <= MOST_BITS)
+    half = jnp.left_shift(jnp.int32(1), word - 1).astype(limits.low.dtype)  # 2^(b-1)
+    if grid == "affine":
+        return _affine(limits, 2 * half - 1, valid)
+    # grid: (steps from 0 to the threshold, lowest index, highest index)
+    shapes = {
+        "symmetric": (half - 1, 1 - half, half - 1),
+        "twos_complement": (half - 1, -half, half - 1),
+        "midrise": (half, -half, half - 1),
+    }
+    if grid not in shapes:
+        raise ValueError(f"grid must be affine or one of {list(shapes)}, got {grid!r}")
+    count, lowest, highest = shapes[grid]
+    top = limits.threshold
+    step = _step(top, count, valid)
+    low = lowest * step if grid == "twos_complement" else -top
+    return _Lattice(step, lowest, highest, low, top, 0.5 if grid == "midrise" else 0.0)
+
+
+def _affine(limits: Range, count: Array, valid: Array) -> _Lattice:
+    low, high = jnp.minimum(limits.low, 0.0), jnp.maximum(limits.high, 0.0)
+    step = _step(high - low, count, valid)
+    zero = jax.lax.stop_gradient(jnp.round(-low / _divisor(step)))
+    return _Lattice(step, -zero, count - zero, low, high)
+
+
+def _step(width: Array, count: Array, valid: Array) -> Array:
+    # The divisor depends on the data, lest XLA turn the division by a constant into a
+    # product with its reciprocal, which is an ulp away in a third of the cases.
+    step = width / jnp.where(width > 0, count, 1.0)
+    return jnp.where(valid, step, jnp.nan)
