@@ -1,1 +1,6 @@
 """What quantization costs each language, from parallel text."""
+
+from jaxdisp.measure.corpus import Corpus, load_corpus
+from jaxdisp.measure.cube import Evaluation, evaluate, fitting
+
+__all__ = ["Corpus", "Evaluation", "evaluate", "fitting", "load_corpus"]

@@ -190,7 +190,8 @@ def embed(
     length = tokens.shape[1]
     if length > config.context:
         raise ValueError(f"{length} tokens exceed the context of {config.context}")
-    return outside["token_embedding"][tokens] + outside["position_embedding"][:length]
+    positions = outside["position_embedding"][None, :length]
+    return outside["token_embedding"][tokens] + positions
 
 
 def block(
@@ -240,14 +241,14 @@ def _product(
 
 
 def _linear(state: Array, affine: dict[str, Array]) -> Array:
-    return _product(state, affine["weight"]) + affine["bias"]
+    return _product(state, affine["weight"]) + affine["bias"][None, None]
 
 
 def _layer_norm(state: Array, norm: dict[str, Array], epsilon: float) -> Array:
     centred = state - jnp.mean(state, axis=-1, keepdims=True)
     variance = jnp.mean(jnp.square(centred), axis=-1, keepdims=True)
     scaled = centred * jax.lax.rsqrt(variance + epsilon)
-    return scaled * norm["weight"] + norm["bias"]
+    return scaled * norm["weight"][None, None] + norm["bias"][None, None]
 
 
 def _attention(
@@ -263,7 +264,7 @@ def _attention(
     if config.scaled_by_layer:
         scores = scores / (index + 1).astype(scores.dtype)
     causal = jnp.tril(jnp.ones((n_tokens, n_tokens), bool))
-    scores = jnp.where(causal, scores, -jnp.inf)
+    scores = jnp.where(causal[None, None], scores, -jnp.inf)
     weights = jax.nn.softmax(scores, axis=-1)
     mixed = jnp.einsum("shtu,suhc->sthc", weights, value)
     return _linear(mixed.reshape(state.shape), layer["output"])

@@ -74,7 +74,9 @@ def open_vocabulary(directory: pathlib.Path) -> tokenizers.Tokenizer:
     )
 
 
-def start_token(tokenizer: tokenizers.Tokenizer, directory: pathlib.Path) -> int:
+def start_token(
+    tokenizer: tokenizers.Tokenizer, directory: pathlib.Path, size: int
+) -> int:
     """Finds the token that stands before every sentence.
 
     Definition: the `bos_token_id` of `config.json` or `generation_config.json`, else
@@ -83,9 +85,10 @@ def start_token(tokenizer: tokenizers.Tokenizer, directory: pathlib.Path) -> int
     Args:
         tokenizer: the vocabulary.
         directory: the model's directory.
+        size: rows of the embedding.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or it has no row in the embedding.
 
     Reference: our own definition.
     """
@@ -94,6 +97,11 @@ def start_token(tokenizer: tokenizers.Tokenizer, directory: pathlib.Path) -> int
         if path.is_file():
             found = json.loads(path.read_text(encoding="utf-8")).get("bos_token_id")
             if isinstance(found, int) and not isinstance(found, bool):
+                if not 0 <= found < size:
+                    raise ValueError(
+                        f"{path}: bos_token_id {found} is outside the embedding's "
+                        f"{size} rows"
+                    )
                 return found
     for token in (START, "<s>", "<|begin_of_text|>"):
         number = tokenizer.token_to_id(token)

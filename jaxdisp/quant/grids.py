@@ -55,7 +55,10 @@ class _Lattice(NamedTuple):
 
 
 def within(threshold: Float[Array, ""]) -> Range:
-    """Returns `[-threshold, threshold]`, void if negative. Our own definition."""
+    """Returns `[-threshold, threshold]`, in which all is 0 if the threshold is negative.
+
+    Reference: our own definition.
+    """
     return Range(low=-threshold, high=threshold)
 
 
@@ -90,11 +93,7 @@ def word_length(bits: Int[Array, ""] | int) -> Int[Array, ""]:
 
 
 def round_trip(
-    x: Float[Array, " value"],
-    limits: Range,
-    bits: Int[Array, ""] | int,
-    *,
-    grid: Grid,
+    x: Float[Array, " value"], limits: Range, bits: Int[Array, ""] | int, *, grid: Grid
 ) -> Float[Array, " value"]:
     """Rounds values to the levels of a grid, clipping those outside it.
 
@@ -128,11 +127,7 @@ def round_trip(
 
 
 def codes(
-    x: Float[Array, " value"],
-    limits: Range,
-    bits: Int[Array, ""] | int,
-    *,
-    grid: Grid,
+    x: Float[Array, " value"], limits: Range, bits: Int[Array, ""] | int, *, grid: Grid
 ) -> Int[Array, " value"]:
     """Finds the integer that a word of a few bits stores for every value.
 
@@ -199,6 +194,6 @@ def _affine(limits: Range, count: Array, valid: Array) -> _Lattice:
 
 def _step(width: Array, count: Array, valid: Array) -> Array:
     # The divisor depends on the data, lest XLA turn the division by a constant into a
-    # product with its reciprocal, which is an ulp away in a third of the cases.
+    # product with its reciprocal, often an ulp away.
     step = width / jnp.where(width > 0, count, 1.0)
     return jnp.where(valid, step, jnp.nan)

@@ -190,7 +190,7 @@ def _resample(
 
 
 def _cluster_numbers(
-    clusters: Int[ArrayLike, " sentence"] | None, sentences: int
+    clusters: ArrayLike | None, sentences: int
 ) -> tuple[Int[np.ndarray, " sentence"], int]:
     """Numbers the clusters 0, 1, ... without gaps, and counts them."""
     if clusters is None:
@@ -220,6 +220,6 @@ def _cluster_sums(
     return np.add.reduceat(values[order], starts, axis=0)
 
 
-def _real(x: np.ndarray | float) -> Array:
+def _real(x: np.ndarray | int) -> Array:
     """Moves numbers to JAX in its default float type."""
     return jnp.asarray(x, float)

@@ -1,0 +1,271 @@
+"""The nll cube: `nll[config, language, sentence]` for many configurations at once.
+
+A configuration is data: an integer per layer says which version of its weights is used.
+One compiled program per shape of batch serves every configuration and language.
+"""
+
+import dataclasses
+import functools as ft
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxdisp.measure import corpus as corpora
+from jaxdisp.models import decoder, vocabulary
+from jaxdisp.models.model import Model
+from jaxdisp.models.quantized import Quantizer, quantize
+
+TOKENS_PER_BATCH = 4096
+SHAPES = 4
+CONFIGS_PER_CALL = 8
+
+
+@chex.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Losses in nats per sentence, and the size of each sentence.
+
+    `n_tokens` counts predicted tokens (all but the start token), `n_bytes` the UTF-8
+    bytes of the text.
+    """
+
+    nll: Float[Array, "config language sentence"]
+    n_tokens: Int[Array, "language sentence"]
+    n_bytes: Int[Array, "language sentence"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Sentences of one length class: token numbers, mask, and their flat places."""
+
+    tokens: Int[np.ndarray, "batch sentence token"]
+    mask: Bool[np.ndarray, "batch sentence token"]
+    places: Int[np.ndarray, " place"]
+
+
+def fitting(model: Model, corpus: corpora.Corpus) -> corpora.Corpus:
+    """Keeps the sentences that fit into the model's context in every language.
+
+    The start token counts. A sentence that is too long in one language is left out of
+    all, so that the rest stays parallel; compare `n_sentences` to say how many.
+
+    Args:
+        model: an open model.
+        corpus: parallel text.
+
+    Raises:
+        ValueError: if nothing is left.
+
+    Reference: our own definition.
+    """
+    longest = np.max(
+        [[len(s) for s in language] for language in _encode(model, corpus)], axis=0
+    )
+    places = np.flatnonzero(longest <= model.config.context)
+    if places.size == 0:
+        raise ValueError(
+            f"{corpus.source}: no sentence fits into the model's context of "
+            f"{model.config.context} tokens in every language; use shorter sentences"
+        )
+    return corpora.keep(corpus, [int(place) for place in places])
+
+
+def evaluate(
+    model: Model,
+    corpus: corpora.Corpus,
+    assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
+    quantizers: Sequence[Quantizer],
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Evaluation:
+    """Measures the loss of every sentence in every language and configuration.
+
+    Definition: `nll[c, l, s]` sums `-log p(token | tokens before)` over the tokens of
+    sentence `s` in language `l` after the start token, with layer `i` in version
+    `assignments[c][i]`: 0 is full precision, `q` is `quantizers[q - 1]`.
+
+    Args:
+        model: an open model.
+        corpus: parallel text whose sentences fit into the model's context.
+        assignments: per configuration one integer per layer, and optionally one more
+            for the parameters outside the layers (else they stay in full precision).
+        quantizers: how versions 1, 2, ... are rounded.
+        progress: called with the number of configurations done since the last call.
+
+    Raises:
+        ValueError: if an assignment has the wrong length or names no version, or a
+            sentence does not fit.
+
+    Reference: our own definition.
+    """
+    sites = check_assignments(assignments, model.config.n_layers, len(quantizers))
+    encoded = _encode(model, corpus)
+    _check_lengths(encoded, corpus, model.config.context)
+    versions = (model.params, *(quantize(model, q) for q in quantizers))
+    flat = [sentence for language in encoded for sentence in language]
+    nll = np.zeros((len(sites), len(flat)), np.float32)
+    batches = make_batches(flat)
+    for first in range(0, len(sites), CONFIGS_PER_CALL):
+        chunk = sites[first : first + CONFIGS_PER_CALL]
+        # one compiled shape for a full chunk and one for single configurations
+        for group in [chunk] if len(chunk) == CONFIGS_PER_CALL else chunk[:, None]:
+            for batch in batches:
+                losses = batch_losses(
+                    versions,
+                    jnp.asarray(group),
+                    batch.tokens,
+                    batch.mask,
+                    architecture=model.architecture,
+                    config=model.config,
+                    configs_at_once=1 if jax.default_backend() == "cpu" else 8,
+                )
+                columns = losses.reshape(len(group), -1)[:, : len(batch.places)]
+                nll[first : first + len(group), batch.places] = columns
+            first += len(group)
+            if progress is not None:
+                progress(len(group))
+    shape = (len(corpus.languages), corpus.n_sentences)
+    n_bytes = [[len(s.encode()) for s in language] for language in corpus.sentences]
+    return Evaluation(
+        nll=jnp.asarray(nll.reshape(len(sites), *shape)),
+        n_tokens=jnp.asarray([[len(s) - 1 for s in lang] for lang in encoded]),
+        n_bytes=jnp.asarray(n_bytes),
+    )
+
+
+@ft.partial(
+    jax.jit, static_argnames=("architecture", "config", "configs_at_once")
+)
+def batch_losses(
+    versions: tuple[decoder.Parameters, ...],
+    assignments: Int[Array, "config site"],
+    tokens: Int[Array, "batch sentence token"],
+    mask: Bool[Array, "batch sentence token"],
+    *,
+    architecture: decoder.Architecture,
+    config: Any,
+    configs_at_once: int,
+) -> Float[Array, "config batch sentence"]:
+    """Sums the losses of each sentence, for each configuration.
+
+    Definition: `decoder.token_losses` of `decoder.logits`, summed over tokens. With
+    `configs_at_once` above 1 that many configurations are mapped by `vmap`, which is
+    the simplest correct evaluation and the oracle of any faster one.
+
+    Args:
+        versions: parameters in full precision, then as quantized by each quantizer.
+        assignments: version of each layer, then of the parameters outside the layers.
+        tokens: token numbers, the start token first.
+        mask: which tokens are real.
+        architecture: the family.
+        config: its configuration.
+        configs_at_once: how many configurations share one pass.
+
+    Reference: our own definition.
+    """
+
+    def one(assignment: Array) -> Array:
+        def batch(step: tuple[Array, Array]) -> Array:
+            numbers, real = step
+            predictions = decoder.logits(
+                architecture, config, versions, assignment, numbers
+            )
+            return jnp.sum(decoder.token_losses(predictions, numbers, real), axis=-1)
+
+        return jax.lax.map(batch, (tokens, mask))
+
+    return jax.lax.map(one, assignments, batch_size=configs_at_once)
+
+
+def check_assignments(
+    assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
+    n_layers: int,
+    n_quantizers: int,
+) -> Int[np.ndarray, "config site"]:
+    """Returns the assignments as integers with one entry for the outside parameters.
+
+    Args:
+        assignments: per configuration one integer per layer, perhaps one more.
+        n_layers: layers of the model.
+        n_quantizers: how many quantizers there are.
+
+    Raises:
+        ValueError: if a length or a value is out of range.
+
+    Reference: our own definition.
+    """
+    sites = np.asarray(assignments)
+    if sites.ndim != 2 or sites.shape[1] not in (n_layers, n_layers + 1):
+        raise ValueError(
+            f"assignments must have {n_layers} entries per configuration (or "
+            f"{n_layers + 1}, the last for embeddings and head), got {sites.shape}"
+        )
+    if sites.size == 0 or sites.dtype.kind not in "iu":
+        raise ValueError("assignments must be integers, and at least one configuration")
+    if sites.min() < 0 or sites.max() > n_quantizers:
+        raise ValueError(
+            f"assignments must be between 0 and {n_quantizers}, the number of "
+            f"quantizers, got {sites.min()} to {sites.max()}"
+        )
+    if sites.shape[1] == n_layers:
+        sites = np.pad(sites, ((0, 0), (0, 1)))
+    return sites.astype(np.int32)
+
+
+def make_batches(sentences: Sequence[Sequence[int]]) -> list[Batch]:
+    """Groups sentences of similar length into few shapes.
+
+    Definition: sentences sorted by length are cut into four equal parts, each padded to
+    its longest sentence rounded up to a multiple of 8, and split into equal batches of
+    at most `TOKENS_PER_BATCH` tokens.
+
+    Args:
+        sentences: token numbers.
+
+    Reference: our own definition.
+    """
+    order = np.argsort([len(s) for s in sentences], kind="stable")
+    made = []
+    for places in np.array_split(order, SHAPES):
+        if places.size == 0:
+            continue
+        longest = max(len(sentences[p]) for p in places)
+        length = -(-longest // 8) * 8
+        n_batches = -(-len(places) * length // TOKENS_PER_BATCH)
+        rows = -(-len(places) // n_batches)
+        tokens = np.zeros((n_batches * rows, length), np.int32)
+        mask = np.zeros((n_batches * rows, length), bool)
+        for row, place in enumerate(places):
+            tokens[row, : len(sentences[place])] = sentences[place]
+            mask[row, : len(sentences[place])] = True
+        shape = (n_batches, rows, length)
+        made.append(
+            Batch(
+                tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places
+            )
+        )
+    return made
+
+
+def _encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:
+    return [
+        vocabulary.encode(model.tokenizer, text, model.start)
+        for text in corpus.sentences
+    ]
+
+
+def _check_lengths(
+    encoded: list[list[list[int]]], corpus: corpora.Corpus, context: int
+) -> None:
+    for language, sentences in zip(corpus.languages, encoded, strict=True):
+        for line, sentence in zip(corpus.lines, sentences, strict=True):
+            if len(sentence) > context:
+                raise ValueError(
+                    f"{corpus.source}: line {line} has {len(sentence)} tokens in "
+                    f"{language}, but the model's context is {context}; leave it out "
+                    "(measure.fitting does)"
+                )

@@ -1,0 +1,199 @@
+"""Disparity: how unequally languages lose, always beside how much they lose."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+
+from jaxdisp.measure.cube import Evaluation
+from jaxdisp.measure.degradation import losses_added
+from jaxdisp.stats import bca, bootstrap
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two sets of languages that are compared, and in words how they were chosen."""
+
+    low: tuple[str, ...]
+    high: tuple[str, ...]
+    rule: str
+
+
+@chex.dataclass(frozen=True, kw_only=True)
+class Disparity:
+    """How unequally languages lose, in nats per parallel sentence unless said otherwise.
+
+    `mean` and `worst` are over languages; `difference` and `log_ratio` (no unit)
+    compare the mean of the contrast's low side with that of its high side; `bounded` is
+    whether both exceed zero, without which the log-ratio is unbounded; `max_min` is
+    worst minus best; `gini` (no unit) is NaN where a language gains or none loses.
+    """
+
+    mean: bca.Interval
+    worst: bca.Interval
+    max_min: bca.Interval
+    gini: bca.Interval
+    difference: bca.Interval
+    log_ratio: bca.Interval
+    bounded: Bool[Array, " config"]
+    worst_language: Int[Array, " config"]
+
+
+def contrast(
+    languages: Sequence[str],
+    training_bytes: dict[str, int],
+    reference: str | None = None,
+) -> Contrast | None:
+    """Chooses which languages are compared with which.
+
+    Definition: with a reference language, all others against it. Without one, the half
+    of the languages with the least training text against the half with the most (the
+    middle one of an odd number belongs to neither). None where neither is known.
+
+    Args:
+        languages: the measured languages.
+        training_bytes: bytes of training text per language, where known.
+        reference: the language to compare with.
+
+    Raises:
+        ValueError: if the reference is not measured, or is the only one.
+
+    Reference: our own definition.
+    """
+    if reference is not None:
+        others = tuple(name for name in languages if name != reference)
+        if reference not in languages or not others:
+            raise ValueError(
+                f"reference {reference}: must be one of at least two measured "
+                f"languages; measured: {', '.join(languages)}"
+            )
+        rule = f"the other languages against {reference}"
+        return Contrast(low=others, high=(reference,), rule=rule)
+    if len(languages) < 2 or any(name not in training_bytes for name in languages):
+        return None
+    ranked = sorted(languages, key=lambda name: (training_bytes[name], name))
+    half = len(ranked) // 2
+    return Contrast(
+        low=tuple(ranked[:half]),
+        high=tuple(ranked[-half:]),
+        rule="the half of the languages with the least training text against the half "
+        "with the most",
+    )
+
+
+def gini(losses: Float[Array, " language"]) -> Float[Array, ""]:
+    """Measures inequality as the mean gap between two languages over twice the mean.
+
+    Definition: `sum_ij |D_i - D_j| / (2 n^2 mean(D))`; NaN unless all are at least 0
+    and their mean is positive.
+
+    Args:
+        losses: what each language loses, in any unit.
+
+    Reference: Gini 1912; theory as in Sen 1973, On Economic Inequality, section 2.7.
+    """
+    gaps = jnp.abs(losses[:, None] - losses[None, :])
+    average = jnp.mean(losses)
+    defined = jnp.all(losses >= 0) & (average > 0)
+    value = jnp.mean(gaps) / (2 * jnp.where(defined, average, 1.0))
+    return jnp.where(defined, value, jnp.nan)
+
+
+def disparity(
+    evaluation: Evaluation,
+    reference: Float[Array, "language sentence"],
+    groups: Int[np.ndarray, " sentence"],
+    *,
+    weights: Float[np.ndarray, "side language"],
+    key: PRNGKeyArray,
+) -> Disparity:
+    """Measures how unequally languages lose, resampling texts jointly for all of them.
+
+    Definition: with `D[l]` the nats per sentence that language `l` loses, `low` and
+    `high` the two weighted means of `weights`: `difference = low - high`,
+    `log_ratio = ln(low / high)`. The interval of a maximum is too narrow when several
+    languages are close to being the worst.
+
+    Args:
+        evaluation: losses of the configurations.
+        reference: losses in full precision on the same sentences.
+        groups: the text that each sentence belongs to.
+        weights: of each language in the low and the high mean, each row summing to 1.
+        key: randomness of the resampling; the same key gives the same resamples as
+            `degradation.degradation`.
+
+    Reference: our own definition; intervals as in `stats.bootstrap`.
+    """
+    added = losses_added(evaluation, reference)
+    resamples = bootstrap.resample(added, groups, key=key)
+    sides = jnp.asarray(weights, resamples.sums.dtype)
+
+    def losses(sums: Array, n_sentences: Array) -> Array:
+        return sums / n_sentences
+
+    def low_high(sums: Array, n_sentences: Array) -> Array:
+        return losses(sums, n_sentences) @ sides.T
+
+    def each(statistic: Callable[..., Array]) -> bca.Interval:
+        return bootstrap.interval(resamples, statistic)
+
+    both = each(low_high)
+    estimate = losses(resamples.sums, resamples.n_sentences)
+    return Disparity(
+        mean=each(lambda s, n: jnp.mean(losses(s, n), axis=-1)),
+        worst=each(lambda s, n: jnp.max(losses(s, n), axis=-1)),
+        max_min=each(lambda s, n: jnp.ptp(losses(s, n), axis=-1)),
+        gini=each(lambda s, n: jax.vmap(gini)(losses(s, n))),
+        difference=each(lambda s, n: low_high(s, n) @ jnp.asarray([1.0, -1.0])),
+        log_ratio=each(lambda s, n: _log_ratio(low_high(s, n))),
+        bounded=jnp.all(both.low > 0, axis=-1),
+        worst_language=jnp.argmax(estimate, axis=-1),
+    )
+
+
+def weights_of(
+    chosen: Contrast | None, languages: Sequence[str]
+) -> Float[np.ndarray, "side language"]:
+    """Turns a contrast into weights; without one, into NaN, which gives no numbers.
+
+    Args:
+        chosen: the contrast.
+        languages: the measured languages.
+
+    Reference: our own definition.
+    """
+    if chosen is None:
+        return np.full((2, len(languages)), np.nan)
+    rows = [[float(name in side) for name in languages] for side in (chosen.low, chosen.high)]
+    table = np.array(rows)
+    return table / table.sum(axis=1, keepdims=True)
+
+
+def levels_down(
+    after: Disparity, before: Disparity
+) -> Bool[Array, " config"]:
+    """Flags configurations that are more equal only because more is lost.
+
+    Definition: the range between languages falls while the mean or the worst loss rises.
+
+    Args:
+        after: disparity of the configurations.
+        before: disparity of the one they are compared with.
+
+    Reference: our own definition, after Parfit 1991, Equality or Priority?
+    """
+    more_equal = after.max_min.estimate < before.max_min.estimate
+    worse = (after.mean.estimate > before.mean.estimate) | (
+        after.worst.estimate > before.worst.estimate
+    )
+    return more_equal & worse
+
+
+def _log_ratio(sides: Float[Array, "config side"]) -> Array:
+    defined = jnp.all(sides > 0, axis=-1)
+    ratio = sides[:, 0] / jnp.where(defined, sides[:, 1], 1.0)
+    return jnp.where(defined, jnp.log(jnp.where(defined, ratio, 1.0)), jnp.nan)

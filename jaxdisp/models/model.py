@@ -1,0 +1,181 @@
+"""Opening a model: a directory, a hub id, or the one that comes with the package."""
+
+import dataclasses
+import functools as ft
+import hashlib
+import os
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tokenizers
+from jaxtyping import Array, Float, Int
+
+from jaxdisp.models import checkpoint, decoder, gpt2, vocabulary
+
+ARCHITECTURES = {"gpt2": gpt2.ARCHITECTURE}
+EMBEDDED = pathlib.Path(__file__).parent.parent / "assets" / "polyglot"
+WANTED = ["*.json", "*.safetensors", "merges.txt"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A decoder in full precision, its vocabulary, and where they came from.
+
+    `start` is the token before every sentence; `training_bytes` says how much text of
+    each language the model was trained on, where that is known; `hashes` are SHA-256
+    of the weights and of the tokenizer.
+    """
+
+    architecture: decoder.Architecture
+    config: Any
+    params: decoder.Parameters
+    tokenizer: tokenizers.Tokenizer
+    start: int
+    source: str
+    training_bytes: dict[str, int]
+    hashes: dict[str, str]
+
+
+def load(source: str | pathlib.Path | None = None, revision: str | None = None) -> Model:
+    """Opens a model in Hugging Face format.
+
+    Args:
+        source: a directory, or a hub id such as `gpt2`; None is the embedded model.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        ValueError: if it cannot be found, is damaged, or is of an unknown architecture.
+
+    Reference: our own definition.
+    """
+    directory = EMBEDDED if source is None else find_directory(str(source), revision)
+    name = "polyglot (embedded)" if source is None else str(source)
+    entries = checkpoint.read_json(directory / "config.json")
+    kind = entries.get("model_type")
+    if kind not in ARCHITECTURES:
+        raise ValueError(
+            f"{directory / 'config.json'}: model_type {kind!r} is not supported; "
+            f"allowed: {', '.join(ARCHITECTURES)}"
+        )
+    architecture = ARCHITECTURES[kind]
+    try:
+        config = architecture.read_config(entries)
+    except ValueError as error:
+        raise ValueError(f"{directory}: {error}") from error
+    params = checkpoint.read_parameters(directory, architecture, config)
+    tokenizer = vocabulary.open_vocabulary(directory)
+    _check_token_numbers(tokenizer, config.vocabulary, directory)
+    return Model(
+        architecture=architecture,
+        config=config,
+        params=params,
+        tokenizer=tokenizer,
+        start=vocabulary.start_token(tokenizer, directory, config.vocabulary),
+        source=name,
+        training_bytes=_training_bytes(directory),
+        hashes={
+            "weights": _digest(checkpoint.weight_files(directory)),
+            "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
+        },
+    )
+
+
+def find_directory(source: str, revision: str | None) -> pathlib.Path:
+    """Finds the directory of a model, downloading a hub id if the network is allowed.
+
+    Args:
+        source: a directory or a hub id.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        ValueError: if there is no such directory and the hub does not give it.
+
+    Reference: our own definition.
+    """
+    path = pathlib.Path(source)
+    if path.is_dir():
+        if revision is not None:
+            raise ValueError(
+                f"--revision {revision} is for hub ids, but {source} is a directory"
+            )
+        return path
+    if path.exists():
+        raise ValueError(f"{source}: is a file; give the directory that holds it")
+    if path.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
+        raise ValueError(f"{source}: no such directory")
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    try:
+        found = huggingface_hub.snapshot_download(
+            source, revision=revision, allow_patterns=WANTED
+        )
+    except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
+        offline = " (HF_HUB_OFFLINE is set)" if os.environ.get("HF_HUB_OFFLINE") else ""
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"{source}: no such directory, and not to be had from the hub{offline}: "
+            f"{reason}"
+        ) from error
+    return pathlib.Path(found)
+
+
+def logits(
+    model: Model, tokens: Int[Array, "sentence token"]
+) -> Float[Array, "sentence token vocabulary"]:
+    """Returns the full-precision logits of the next token.
+
+    Args:
+        model: an open model.
+        tokens: token numbers, the start token first.
+
+    Raises:
+        ValueError: if there are more tokens than the model has context for.
+
+    Reference: our own definition.
+    """
+    return _logits(model.params, tokens, model.architecture, model.config)
+
+
+@ft.partial(jax.jit, static_argnums=(2, 3))
+def _logits(
+    params: decoder.Parameters,
+    tokens: Array,
+    architecture: decoder.Architecture,
+    config: Any,
+) -> Array:
+    assignment = jnp.zeros(config.n_layers + 1, jnp.int32)
+    return decoder.logits(architecture, config, (params,), assignment, tokens)
+
+
+def _check_token_numbers(
+    tokenizer: tokenizers.Tokenizer, size: int, directory: pathlib.Path
+) -> None:
+    highest = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+    if highest >= size:
+        raise ValueError(
+            f"{directory}: the tokenizer has token numbers up to {highest}, but the "
+            f"embedding has {size} rows; the two belong to different models"
+        )
+
+
+def _training_bytes(directory: pathlib.Path) -> dict[str, int]:
+    path = directory / "training.json"
+    if not path.is_file():
+        return {}
+    return checkpoint.read_json(path).get("training_bytes", {})
+
+
+def _digest(paths: list[pathlib.Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def count_parameters(model: Model) -> int:
+    """Counts the numbers in a model. Reference: our own definition."""
+    return sum(int(np.size(x)) for x in jax.tree.leaves(model.params))

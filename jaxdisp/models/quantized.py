@@ -1,0 +1,121 @@
+"""Quantized copies of a model's parameters, equal in structure to the original."""
+
+import dataclasses
+import functools as ft
+from typing import Literal
+
+import jax
+from jaxtyping import Array
+
+from jaxdisp.models import decoder
+from jaxdisp.models.model import Model
+from jaxdisp.quant import grids
+from jaxdisp.quant.granularity import Granularity, Grouping, quantize_weight
+
+Included = Literal["matrices", "embeddings", "head", "all"]
+ROLES: dict[str, frozenset[str]] = {
+    "matrices": frozenset({"matrix"}),
+    "embeddings": frozenset({"embedding"}),
+    "head": frozenset({"head"}),
+    "all": frozenset({"matrix", "embedding", "head", "norm"}),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Quantizer:
+    """How weights are rounded: word length, grid, who shares a threshold, and which.
+
+    Thresholds are the largest absolute value of those that share one (the smallest and
+    largest for the affine grid). `group_size` counts input channels and matters for
+    groups only. `include` names kinds of weights: `matrices` are those of the blocks,
+    `all` is every weight but the biases, normalization gains included, as the research
+    notes had it.
+    """
+
+    bits: int = 4
+    grid: grids.Grid = "symmetric"
+    granularity: Granularity = "tensor"
+    group_size: int = 64
+    include: tuple[Included, ...] = ("matrices",)
+
+
+def is_included(tensor: decoder.Tensor, quantizer: Quantizer, *, tied: bool) -> bool:
+    """Says whether a quantizer touches a parameter.
+
+    Definition: whether the parameter's role is among those included. Where embedding
+    and head are one tensor, including either means both, so both must be named.
+
+    Args:
+        tensor: the parameter.
+        quantizer: what is included.
+        tied: whether the head is the token embedding.
+
+    Raises:
+        ValueError: if only one of two tied tensors is named, or an unknown kind.
+
+    Reference: our own definition.
+    """
+    unknown = [name for name in quantizer.include if name not in ROLES]
+    if unknown:
+        raise ValueError(
+            f"include {', '.join(unknown)}: unknown; allowed: {', '.join(ROLES)}"
+        )
+    named = set(quantizer.include)
+    if tied and "all" not in named and ("head" in named) != ("embeddings" in named):
+        raise ValueError(
+            "the head and the token embedding of this model are one tensor; include "
+            "both (embeddings,head) or neither"
+        )
+    return any(tensor.role in ROLES[name] for name in named)
+
+
+def quantize(model: Model, quantizer: Quantizer) -> decoder.Parameters:
+    """Returns the model's parameters with the included ones rounded to the grid.
+
+    Definition: `grids.round_trip` group by group; the others are the same arrays.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+
+    Raises:
+        ValueError: if the bits or the group size are out of range.
+
+    Reference: our own definition.
+    """
+    leaves = {}
+    for tensor in model.architecture.tensors(model.config):
+        value = decoder.leaf(model.params, tensor.path)
+        if is_included(tensor, quantizer, tied=model.config.tied):
+            value = round_tensor(value, tensor, quantizer)
+        leaves[tensor.path] = value
+    return decoder.assemble(leaves)
+
+
+def round_tensor(
+    value: Array, tensor: decoder.Tensor, quantizer: Quantizer
+) -> Array:
+    """Rounds one parameter, each layer by itself.
+
+    Args:
+        value: the parameter, layers on axis 0 if it is stacked.
+        tensor: its description.
+        quantizer: how to round.
+
+    Raises:
+        ValueError: if the bits or the group size are out of range.
+
+    Reference: our own definition.
+    """
+    grouping = Grouping(
+        granularity=quantizer.granularity,
+        group_size=quantizer.group_size,
+        channel_axis=tensor.channel_axis,
+    )
+    one = ft.partial(
+        quantize_weight,
+        bits=grids.word_length(quantizer.bits),
+        grid=quantizer.grid,
+        grouping=grouping,
+    )
+    return jax.vmap(one)(value) if tensor.stacked else one(value)

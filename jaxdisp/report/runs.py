@@ -1,0 +1,179 @@
+"""Run directories: begun, resumed after a kill, finished, never half-written."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import json
+import pathlib
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdisp.models.checkpoint import read_json, replace
+
+SCHEMA_VERSION = 1
+UNFINISHED = "unfinished"
+PACKAGES = ("jaxdisp", "jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run under way: its directory, what determines it, and when it began."""
+
+    directory: pathlib.Path
+    config: dict[str, Any]
+    began: float
+
+
+def begin(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -> Run:
+    """Begins a run, or goes on with an unfinished one of the same configuration.
+
+    Args:
+        directory: where the run will be kept.
+        config: everything that determines the results.
+        overwrite: whether a run that is there may be replaced.
+
+    Raises:
+        ValueError: if the directory holds something else, or a run that may not be
+            replaced.
+
+    Reference: our own definition.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        _clear(directory, config, overwrite=overwrite)
+    (directory / UNFINISHED).mkdir(parents=True, exist_ok=True)
+    write_json(directory / "config.json", config)
+    return Run(directory=directory, config=config, began=time.monotonic())
+
+
+def _clear(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -> None:
+    recorded = directory / "config.json"
+    if not recorded.is_file() or "command" not in (found := read_json(recorded)):
+        raise ValueError(
+            f"{directory}: exists and is not a run of jaxdisp; choose another --output"
+        )
+    unfinished = (directory / UNFINISHED).is_dir()
+    if unfinished and found == json.loads(json.dumps(config)):
+        return
+    if not overwrite:
+        what = "an unfinished run with other settings" if unfinished else "a run"
+        raise ValueError(
+            f"{directory}: holds {what}; choose another --output, or pass --overwrite"
+        )
+    shutil.rmtree(directory)
+
+
+def keep(
+    run: Run | None, name: str, compute: Callable[[], np.ndarray]
+) -> np.ndarray:
+    """Returns an array that the run has already, or computes it and keeps it.
+
+    Args:
+        run: the run; None keeps nothing.
+        name: of the array.
+        compute: gives the array.
+
+    Reference: our own definition.
+    """
+    if run is None:
+        return compute()
+    path = run.directory / UNFINISHED / f"{name}.npy"
+    if path.is_file():
+        return np.load(path, allow_pickle=False)
+    array = compute()
+    fresh = path.with_suffix(".part")
+    with fresh.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+    fresh.rename(path)
+    return array
+
+
+def finish(
+    run: Run, results: dict[str, Any], files: dict[str, bytes], hashes: dict[str, str]
+) -> None:
+    """Writes the results of a run and drops what was kept for resuming.
+
+    Args:
+        run: the run.
+        results: content of `results.json`.
+        files: further files by their path in the directory.
+        hashes: SHA-256 of weights, tokenizer and corpus.
+
+    Reference: our own definition.
+    """
+    for name, content in files.items():
+        path = run.directory / name
+        path.parent.mkdir(exist_ok=True)
+        replace(path, content)
+    write_json(run.directory / "environment.json", environment(run, hashes))
+    write_json(run.directory / "results.json", results)
+    shutil.rmtree(run.directory / UNFINISHED)
+
+
+def environment(run: Run, hashes: dict[str, str]) -> dict[str, Any]:
+    """Describes where and how a run was made: all that may differ between machines.
+
+    Args:
+        run: the run.
+        hashes: SHA-256 of weights, tokenizer and corpus.
+
+    Reference: our own definition.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "arguments": sys.argv[1:],
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "wall_seconds": round(time.monotonic() - run.began, 1),
+        "seed": run.config.get("seed"),
+        "hashes": hashes,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": [device.device_kind for device in jax.devices()],
+        "backend": jax.default_backend(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
+    """Writes a JSON object, refusing NaN, which JSON does not have.
+
+    Args:
+        path: the file.
+        content: the object.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+
+    Reference: our own definition.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    replace(path, (text + "\n").encode())
+
+
+def rounded(content: Any) -> Any:
+    """Rounds every float to six digits, and turns NaN and infinity into None.
+
+    Six digits are what float32 sums repeat; more would differ between machines.
+
+    Args:
+        content: nested dicts, lists and numbers, NumPy's and JAX's included.
+
+    Reference: our own definition.
+    """
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [rounded(value) for value in content]
+    if isinstance(content, np.ndarray | jax.Array):
+        return rounded(np.asarray(content).tolist())
+    if isinstance(content, np.generic):
+        return rounded(content.item())
+    if isinstance(content, float):
+        return float(f"{content:.6g}") if np.isfinite(content) else None
+    return content

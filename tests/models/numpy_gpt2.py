@@ -1,0 +1,111 @@
+"""GPT-2 in float64 NumPy, one sentence, one token and one head at a time."""
+
+import math
+
+import numpy as np
+
+
+def _gelu_new(x):
+    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+ACTIVATIONS = {
+    "gelu_new": _gelu_new,
+    "gelu_pytorch_tanh": _gelu_new,
+    "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
+    "relu": lambda x: max(x, 0.0),
+    "silu": lambda x: x / (1 + math.exp(-x)),
+    "swish": lambda x: x / (1 + math.exp(-x)),
+    "tanh": math.tanh,
+}
+
+
+def layer_norm(x, arrays, name, entries):
+    """Mean 0 and variance 1, then a gain and a shift."""
+    mean = sum(x) / len(x)
+    variance = sum((value - mean) ** 2 for value in x) / len(x)
+    deviation = math.sqrt(variance + entries.get("layer_norm_epsilon", 1e-5))
+    scaled = np.array([(value - mean) / deviation for value in x])
+    return scaled * arrays[f"{name}.weight"] + arrays[f"{name}.bias"]
+
+
+def linear(x, arrays, name):
+    """Every output is a sum over the inputs, plus its bias."""
+    weight, bias = arrays[f"{name}.weight"], arrays[f"{name}.bias"]
+    return np.array([x @ weight[:, out] + bias[out] for out in range(len(bias))])
+
+
+def attention(states, arrays, layer, entries):
+    """What each token reads from itself and from those before it."""
+    name = f"h.{layer}.attn"
+    width = entries["n_embd"]
+    size = width // entries["n_head"]
+    fused = [linear(x, arrays, f"{name}.c_attn") for x in states]
+    found = []
+    for now in range(len(states)):
+        read = np.zeros(width)
+        for head in range(entries["n_head"]):
+            own = slice(head * size, (head + 1) * size)
+            query = fused[now][:width][own]
+            scores = []
+            for before in range(now + 1):
+                score = query @ fused[before][width : 2 * width][own]
+                if entries.get("scale_attn_weights", True):
+                    score /= math.sqrt(size)
+                if entries.get("scale_attn_by_inverse_layer_idx", False):
+                    score /= layer + 1
+                scores.append(score)
+            shares = [math.exp(score - max(scores)) for score in scores]
+            for before, share in enumerate(shares):
+                value = fused[before][2 * width :][own]
+                read[own] += share / sum(shares) * value
+        found.append(linear(read, arrays, f"{name}.c_proj"))
+    return found
+
+
+def mlp(x, arrays, layer, entries):
+    activation = ACTIVATIONS[entries.get("activation_function", "gelu_new")]
+    inner = linear(x, arrays, f"h.{layer}.mlp.c_fc")
+    inner = np.array([activation(value) for value in inner])
+    return linear(inner, arrays, f"h.{layer}.mlp.c_proj")
+
+
+def hidden_states(entries, arrays, sentence):
+    """The state of every token of one sentence before and after every layer."""
+    arrays = {name: np.asarray(a, np.float64) for name, a in arrays.items()}
+    states = [
+        arrays["wte.weight"][token] + arrays["wpe.weight"][position]
+        for position, token in enumerate(sentence)
+    ]
+    found = [np.array(states)]
+    for layer in range(entries["n_layer"]):
+        normed = [layer_norm(x, arrays, f"h.{layer}.ln_1", entries) for x in states]
+        reads = attention(normed, arrays, layer, entries)
+        states = [x + read for x, read in zip(states, reads, strict=True)]
+        normed = [layer_norm(x, arrays, f"h.{layer}.ln_2", entries) for x in states]
+        updates = [mlp(x, arrays, layer, entries) for x in normed]
+        states = [x + update for x, update in zip(states, updates, strict=True)]
+        found.append(np.array(states))
+    return np.array(found)
+
+
+def logits(entries, arrays, sentences):
+    """The logits after every token of every sentence."""
+    tied = entries.get("tie_word_embeddings", True)
+    head = np.asarray(arrays["wte.weight" if tied else "lm_head.weight"], np.float64)
+    found = []
+    for sentence in np.asarray(sentences):
+        last = hidden_states(entries, arrays, sentence)[-1]
+        found.append([head @ layer_norm(x, arrays, "ln_f", entries) for x in last])
+    return np.array(found)
+
+
+def token_losses(logits, sentences, mask):
+    """Nats of each token but the first, 0 where the mask says so."""
+    found = np.zeros((logits.shape[0], logits.shape[1] - 1))
+    for s, sentence in enumerate(np.asarray(sentences)):
+        for t in range(1, len(sentence)):
+            if mask[s][t]:
+                total = sum(math.exp(value) for value in logits[s, t - 1])
+                found[s, t - 1] = math.log(total) - logits[s, t - 1, sentence[t]]
+    return found

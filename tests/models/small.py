@@ -1,0 +1,129 @@
+"""Tiny random GPT-2 checkpoints, written by hand so that no name comes from jaxdisp."""
+
+import functools as ft
+import json
+
+import jax
+import numpy as np
+import safetensors.numpy
+import tokenizers
+
+from jaxdisp.models import vocabulary
+
+SENTENCES = (
+    "The cat sat on the mat and looked at the dog.",
+    "Die Katze saß auf der Matte und sah den Hund an.",
+    "Le chat était assis sur le tapis et regardait le chien.",
+    "Кошка сидела на коврике и смотрела на собаку.",
+    "Kissa istui matolla ja katseli koiraa.",
+    "猫坐在垫子上看着狗。",
+)
+TOKENS = 290
+
+ENTRIES = {
+    "model_type": "gpt2",
+    "n_layer": 3,
+    "n_head": 3,
+    "n_embd": 12,
+    "vocab_size": TOKENS,
+    "n_positions": 16,
+    "bos_token_id": 0,
+    "eos_token_id": 0,
+}
+"""What `config.json` must say; everything else is left to GPT-2's defaults."""
+
+
+@ft.cache
+def tokenizer_text():
+    """A byte-level vocabulary of `TOKENS` tokens, as the text of `tokenizer.json`."""
+    return vocabulary.train_vocabulary(SENTENCES, TOKENS).to_str()
+
+
+def tokenizer():
+    return tokenizers.Tokenizer.from_str(tokenizer_text())
+
+
+def entries(**changes):
+    return ENTRIES | changes
+
+
+def normal(key, name, shape):
+    """Standard normal numbers that depend on the tensor's name and shape only."""
+    key = jax.random.fold_in(key, sum(i * c for i, c in enumerate(name.encode(), 1)))
+    return np.array(jax.random.normal(key, shape))
+
+
+def tensors(entries, seed=0):
+    """Random tensors named and shaped as in transformers, far from their initial values.
+
+    Biases and gains are as random as matrices, so that none of them can be forgotten
+    without a trace; 0.3 keeps the logits around 1.
+    """
+    width = entries["n_embd"]
+    inner = entries.get("n_inner") or 4 * width
+    shapes = {
+        "wte.weight": (entries["vocab_size"], width),
+        "wpe.weight": (entries["n_positions"], width),
+        "ln_f.weight": (width,),
+        "ln_f.bias": (width,),
+    }
+    for layer in range(entries["n_layer"]):
+        shapes |= {
+            f"h.{layer}.ln_1.weight": (width,),
+            f"h.{layer}.ln_1.bias": (width,),
+            f"h.{layer}.attn.c_attn.weight": (width, 3 * width),
+            f"h.{layer}.attn.c_attn.bias": (3 * width,),
+            f"h.{layer}.attn.c_proj.weight": (width, width),
+            f"h.{layer}.attn.c_proj.bias": (width,),
+            f"h.{layer}.ln_2.weight": (width,),
+            f"h.{layer}.ln_2.bias": (width,),
+            f"h.{layer}.mlp.c_fc.weight": (width, inner),
+            f"h.{layer}.mlp.c_fc.bias": (inner,),
+            f"h.{layer}.mlp.c_proj.weight": (inner, width),
+            f"h.{layer}.mlp.c_proj.bias": (width,),
+        }
+    if not entries.get("tie_word_embeddings", True):
+        shapes["lm_head.weight"] = (entries["vocab_size"], width)
+    key = jax.random.key(seed)
+    found = {}
+    for name, shape in shapes.items():
+        gain = name.endswith("weight") and ".ln_" in "." + name
+        found[name] = 0.3 * normal(key, name, shape) + np.float32(gain)
+    return found
+
+
+def prefixed(arrays):
+    """Names as `GPT2LMHeadModel` writes them; `GPT2Model` writes none of the prefix."""
+    return {
+        name if name.startswith("lm_head") else f"transformer.{name}": array
+        for name, array in arrays.items()
+    }
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_arrays(path, arrays):
+    safetensors.numpy.save_file(arrays, path, metadata={"format": "pt"})
+
+
+def write(directory, entries=ENTRIES, arrays=None):
+    """Writes a checkpoint with its tokenizer and returns the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    arrays = prefixed(tensors(entries)) if arrays is None else arrays
+    write_json(directory / "config.json", entries)
+    write_arrays(directory / "model.safetensors", arrays)
+    write_tokenizer(directory)
+    return directory
+
+
+def write_tokenizer(directory):
+    path = directory / "tokenizer.json"
+    path.write_text(tokenizer_text(), encoding="utf-8")
+
+
+def tokens(entries=ENTRIES, n_sentences=2, n_tokens=7, seed=1):
+    """Random token numbers, as many positions as asked for."""
+    shape = (n_sentences, n_tokens)
+    return jax.random.randint(jax.random.key(seed), shape, 0, entries["vocab_size"])
