@@ -1,31 +1,220 @@
 """The command line, and the only place that prints.
 
-Heavy imports happen inside the commands, so that `jaxdisp --help` answers at once.
+Results go to stdout, progress and remarks to stderr. Heavy imports happen inside the
+commands, so that `jaxdisp --help` answers at once.
 """
 
+import json
 import pathlib
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+import jaxdisp
+
+if TYPE_CHECKING:
+    from jaxdisp.report import jobs
+
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="What quantization costs each language of a multilingual language model.",
 )
 
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Directory or hub id; default: the embedded model."),
+]
+RevisionOption = Annotated[
+    str | None, typer.Option("--revision", help="Branch, tag or commit of a hub id.")
+]
+CorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus", help="Directory of aligned <language>.txt; default: the embedded."
+    ),
+]
+LanguagesOption = Annotated[
+    str | None,
+    typer.Option("--languages", help="Comma-separated, such as en,he; default: all."),
+]
+BitsOption = Annotated[int, typer.Option("--bits", help="Word length, 2 to 8.")]
+GridOption = Annotated[
+    str,
+    typer.Option("--grid", help="symmetric, twos_complement, midrise or affine."),
+]
+GranularityOption = Annotated[
+    str,
+    typer.Option(
+        "--granularity", help="Who shares a threshold: tensor, channel or group."
+    ),
+]
+GroupSizeOption = Annotated[
+    int, typer.Option("--group-size", help="Input channels per group.")
+]
+IncludeOption = Annotated[
+    str,
+    typer.Option(
+        "--include",
+        help="Beyond the matrices of the blocks: embeddings,head; or all, which is "
+        "every weight but the biases, normalization gains included.",
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", help="Sentences per language, spread over the texts."),
+]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        help="Language to compare the others with; default: little against much "
+        "training text, where that is known.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
+OutputOption = Annotated[
+    pathlib.Path | None,
+    typer.Option("--output", help="Run directory; without it nothing is written."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print results.json instead of the table.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a run that is there.")
+]
+
 
 def refuse(message: str) -> NoReturn:
     """Ends the command because of its input: one line on stderr, exit code 2."""
-    typer.echo(f"jaxdisp: {message}", err=True)
-    raise typer.Exit(2)
+    line = " ".join(str(message).split())
+    typer.echo(f"jaxdisp: {line}", err=True)
+    raise SystemExit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(jaxdisp.__version__)
+        raise typer.Exit
 
 
 @app.callback()
-def _main() -> None:
-    pass
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def measure(
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    corpus: CorpusOption = None,
+    languages: LanguagesOption = None,
+    bits: BitsOption = 4,
+    grid: GridOption = "symmetric",
+    granularity: GranularityOption = "tensor",
+    group_size: GroupSizeOption = 64,
+    include: IncludeOption = "",
+    limit: LimitOption = None,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Show what quantization costs each language, with intervals."""
+    _execute(
+        {
+            "command": "measure",
+            "model": model,
+            "revision": revision,
+            "corpus": corpus,
+            "languages": _names(languages),
+            "limit": limit,
+            "reference": reference,
+            "seed": seed,
+        },
+        {
+            "bits": bits,
+            "grid": grid,
+            "granularity": granularity,
+            "group_size": group_size,
+            "include": ("matrices", *(_names(include) or ())),
+        },
+        output,
+        as_json=as_json,
+        overwrite=overwrite,
+    )
+
+
+@app.command()
+def run(
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    corpus: CorpusOption = None,
+    languages: LanguagesOption = None,
+    bits: BitsOption = 4,
+    grid: GridOption = "symmetric",
+    granularity: GranularityOption = "tensor",
+    group_size: GroupSizeOption = 64,
+    include: IncludeOption = "",
+    limit: LimitOption = None,
+    layer_limit: Annotated[
+        int,
+        typer.Option("--layer-limit", help="Sentences per language for single layers."),
+    ] = 32,
+    set_limit: Annotated[
+        int,
+        typer.Option("--set-limit", help="Sentences per language for layer sets."),
+    ] = 4,
+    protect: Annotated[
+        int, typer.Option("--protect", help="Layers in a protection set.")
+    ] = 3,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
+    output: Annotated[
+        pathlib.Path, typer.Option("--output", help="Run directory.")
+    ] = pathlib.Path("jaxdisp-run"),
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Measure, then sweep single layers and protection sets, and write a report.
+
+    Killed at any moment, the same command goes on where it stopped.
+    """
+    _execute(
+        {
+            "command": "run",
+            "model": model,
+            "revision": revision,
+            "corpus": corpus,
+            "languages": _names(languages),
+            "limit": limit,
+            "reference": reference,
+            "seed": seed,
+            "layer_limit": layer_limit,
+            "set_limit": set_limit,
+            "protect": protect,
+        },
+        {
+            "bits": bits,
+            "grid": grid,
+            "granularity": granularity,
+            "group_size": group_size,
+            "include": ("matrices", *(_names(include) or ())),
+        },
+        output,
+        as_json=as_json,
+        overwrite=overwrite,
+    )
 
 
 @app.command()
@@ -43,20 +232,105 @@ def train(
     from jaxdisp.models import mixture, training_run
 
     try:
-        run = training_run.train(mixture.read_recipe(recipe), data, output)
+        progress = training_run.train(mixture.read_recipe(recipe), data, output)
         with tqdm.tqdm(unit="step", file=sys.stderr) as bar:
-            for progress in run:
-                bar.total = progress.steps
-                bar.set_postfix(loss=f"{progress.loss:.3f}", refresh=False)
-                bar.update(progress.step - bar.n)
+            for step in progress:
+                bar.total = step.steps
+                bar.set_postfix(loss=f"{step.loss:.3f}", refresh=False)
+                bar.update(step.step - bar.n)
     except (ValueError, OSError) as error:
         refuse(str(error))
     typer.echo(str(output))
 
 
+def _names(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _execute(
+    settings: dict[str, Any],
+    quantizer: dict[str, Any],
+    output: pathlib.Path | None,
+    *,
+    as_json: bool,
+    overwrite: bool,
+) -> None:
+    import tqdm
+
+    from jaxdisp.models import Quantizer
+    from jaxdisp.report import jobs, runs
+
+    try:
+        wanted = jobs.Settings(quantizer=Quantizer(**quantizer), **settings)
+        inputs = jobs.open_inputs(wanted)
+        kept = None
+        if output is not None:
+            configuration = jobs.configuration(wanted, inputs)
+            kept = runs.begin(output, configuration, overwrite=overwrite)
+    except (ValueError, OSError) as error:
+        refuse(str(error))
+    total = jobs.work(wanted, inputs)
+    with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
+        found = jobs.execute(wanted, inputs, kept, bar.update)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        _show(wanted, inputs, found)
+    if output is None:
+        typer.echo("nothing written; --output DIR keeps the run", err=True)
+    else:
+        name = "report.html" if wanted.command == "run" else "results.json"
+        typer.echo(f"written: {output / name}", err=True)
+
+
+def _show(
+    settings: "jobs.Settings", inputs: "jobs.Inputs", found: dict[str, Any]
+) -> None:
+    from jaxdisp.report import jobs, page, tables
+
+    echo = typer.echo
+    echo(f"{inputs.model.source}: {jobs.describe(settings.quantizer)}")
+    echo(
+        f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
+        f"{inputs.corpus.source} corpus"
+    )
+    if inputs.left_out:
+        echo(
+            f"left out of all languages, too long for the context of "
+            f"{inputs.model.config.context} tokens: lines "
+            f"{', '.join(map(str, inputs.left_out))}"
+        )
+    cells = tables.degradation_cells(found["degradation"])
+    echo("\n" + tables.aligned(tables.DEGRADATION_HEADER, cells))
+    lines = tables.disparity_lines(found["disparity"])
+    echo("\n" + tables.aligned(("disparity", "estimate [95 %]", "unit"), lines))
+    if inputs.chosen is not None and len(inputs.chosen.high) > 1:
+        echo(
+            f"low: {' '.join(inputs.chosen.low)}; high: {' '.join(inputs.chosen.high)}"
+        )
+    echo(
+        "\nD_sent: nats lost per parallel sentence; D_byte: bits lost per byte; loss: "
+        "bits per byte\nin full precision. Intervals: paired BCa bootstrap over texts."
+    )
+    if "protection_sets" in found:
+        sets = page.set_cells(found["protection_sets"][:3])
+        echo("\n" + tables.aligned(page.SET_HEADER, sets))
+        echo(found["gateway"])
+
+
 def main() -> None:
-    """Runs the command line."""
-    app()
+    """Runs the command line, turning errors of usage into one line."""
+    usage_error = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
+    try:
+        code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
+    except usage_error as error:
+        refuse(f"{error.format_message()} (see jaxdisp --help)")
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo("jaxdisp: interrupted; the same command resumes", err=True)
+        raise SystemExit(130) from None
+    raise SystemExit(code)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,21 @@ def grid_step(low, high, bits, grid):
     return top / (2 ** (bits - 1) - 1)
 
 
+def steps_per_unit(low, high, bits, grid):
+    """One over the step, rounded once; the package multiplies by it."""
+    top = max(-low, high, 0.0)
+    if grid == "affine":
+        return (2**bits - 1) / (max(high, 0.0) - min(low, 0.0))
+    if grid == "midrise":
+        return 2**bits / (2 * top)
+    return (2 ** (bits - 1) - 1) / top
+
+
 def grid_zero(low, high, bits, grid):
     """The integer that stands for zero; Python's round takes halves to even."""
-    step = grid_step(low, high, bits, grid)
-    return round(-min(low, 0.0) / step) if grid == "affine" and step > 0 else 0
+    if grid != "affine" or low == high == 0:
+        return 0
+    return round(-min(low, 0.0) * steps_per_unit(low, high, bits, grid))
 
 
 def grid_codes(values, low, high, bits, grid):
@@ -32,6 +43,7 @@ def grid_codes(values, low, high, bits, grid):
     step = grid_step(low, high, bits, grid)
     if step == 0:
         return np.zeros(len(values), int)
+    per_unit = steps_per_unit(low, high, bits, grid)
     zero = grid_zero(low, high, bits, grid)
     first, last = {
         "symmetric": (-(2 ** (bits - 1)) + 1, 2 ** (bits - 1) - 1),
@@ -42,9 +54,9 @@ def grid_codes(values, low, high, bits, grid):
     found = []
     for value in map(float, values):
         if grid == "midrise":
-            code = math.floor(value / step)
+            code = math.floor(value * per_unit)
         else:
-            code = round(value / step) + zero
+            code = round(value * per_unit) + zero
         found.append(min(max(code, first), last))
     return np.array(found)
 
@@ -55,7 +67,7 @@ def grid_round_trip(values, low, high, bits, grid):
     zero = grid_zero(low, high, bits, grid)
     half = 0.5 if grid == "midrise" else 0.0
     codes = grid_codes(values, low, high, bits, grid)
-    return np.array([(int(code) - zero + half) * step for code in codes])
+    return np.array([(int(code) - zero + half) * step + 0.0 for code in codes])
 
 
 def steps_to_next_decision(values, low, high, bits, grid):

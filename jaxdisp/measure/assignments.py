@@ -1,4 +1,4 @@
-"""Assignments that a sweep goes through: which version each layer is in, as integers."""
+"""Assignments that a sweep goes through: the version of each layer, as integers."""
 
 import itertools
 import math

@@ -112,7 +112,7 @@ def read_lines(path: pathlib.Path) -> tuple[str, ...]:
 def spread(corpus: Corpus, limit: int) -> Corpus:
     """Keeps a number of sentences, spread over the groups as evenly as can be.
 
-    Definition: groups take turns, each giving its next sentence, until there are enough.
+    Definition: groups take turns, each giving its next sentence, until it is enough.
 
     Args:
         corpus: parallel text.

@@ -23,6 +23,7 @@ from jaxdisp.models.quantized import Quantizer, quantize
 TOKENS_PER_BATCH = 4096
 SHAPES = 4
 CONFIGS_PER_CALL = 8
+"""On accelerators; a CPU is busy with one configuration at a time."""
 
 
 @chex.dataclass(frozen=True, kw_only=True)
@@ -109,37 +110,50 @@ def evaluate(
     flat = [sentence for language in encoded for sentence in language]
     nll = np.zeros((len(sites), len(flat)), np.float32)
     batches = make_batches(flat)
-    for first in range(0, len(sites), CONFIGS_PER_CALL):
-        chunk = sites[first : first + CONFIGS_PER_CALL]
-        # one compiled shape for a full chunk and one for single configurations
-        for group in [chunk] if len(chunk) == CONFIGS_PER_CALL else chunk[:, None]:
-            for batch in batches:
-                losses = batch_losses(
-                    versions,
-                    jnp.asarray(group),
-                    batch.tokens,
-                    batch.mask,
-                    architecture=model.architecture,
-                    config=model.config,
-                    configs_at_once=1 if jax.default_backend() == "cpu" else 8,
-                )
-                columns = losses.reshape(len(group), -1)[:, : len(batch.places)]
-                nll[first : first + len(group), batch.places] = columns
-            first += len(group)
-            if progress is not None:
-                progress(len(group))
-    shape = (len(corpus.languages), corpus.n_sentences)
-    n_bytes = [[len(s.encode()) for s in language] for language in corpus.sentences]
+    together = 1 if jax.default_backend() == "cpu" else CONFIGS_PER_CALL
+    for first in range(0, len(sites), together):
+        chunk = sites[first : first + together]
+        filled = np.pad(chunk, ((0, together - len(chunk)), (0, 0)), mode="edge")
+        for batch in batches:
+            losses = batch_losses(
+                versions,
+                jnp.asarray(filled),
+                batch.tokens,
+                batch.mask,
+                architecture=model.architecture,
+                config=model.config,
+                configs_at_once=together,
+            )
+            columns = np.asarray(losses).reshape(together, -1)
+            kept = columns[: len(chunk), : len(batch.places)]
+            nll[first : first + len(chunk), batch.places] = kept
+        if progress is not None:
+            progress(len(chunk))
+    shape = (len(sites), len(corpus.languages), corpus.n_sentences)
+    n_tokens, n_bytes = sizes(model, corpus)
     return Evaluation(
-        nll=jnp.asarray(nll.reshape(len(sites), *shape)),
-        n_tokens=jnp.asarray([[len(s) - 1 for s in lang] for lang in encoded]),
-        n_bytes=jnp.asarray(n_bytes),
+        nll=jnp.asarray(nll.reshape(shape)), n_tokens=n_tokens, n_bytes=n_bytes
     )
 
 
-@ft.partial(
-    jax.jit, static_argnames=("architecture", "config", "configs_at_once")
-)
+def sizes(
+    model: Model, corpus: corpora.Corpus
+) -> tuple[Int[Array, "language sentence"], Int[Array, "language sentence"]]:
+    """Counts the predicted tokens and the bytes of every sentence.
+
+    Args:
+        model: whose vocabulary is used.
+        corpus: parallel text.
+
+    Reference: our own definition.
+    """
+    encoded = _encode(model, corpus)
+    n_tokens = [[len(sentence) - 1 for sentence in text] for text in encoded]
+    n_bytes = [[len(s.encode()) for s in text] for text in corpus.sentences]
+    return jnp.asarray(n_tokens), jnp.asarray(n_bytes)
+
+
+@ft.partial(jax.jit, static_argnames=("architecture", "config", "configs_at_once"))
 def batch_losses(
     versions: tuple[decoder.Parameters, ...],
     assignments: Int[Array, "config site"],
@@ -244,9 +258,7 @@ def make_batches(sentences: Sequence[Sequence[int]]) -> list[Batch]:
             mask[row, : len(sentences[place])] = True
         shape = (n_batches, rows, length)
         made.append(
-            Batch(
-                tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places
-            )
+            Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
         )
     return made
 

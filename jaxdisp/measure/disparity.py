@@ -25,7 +25,7 @@ class Contrast:
 
 @chex.dataclass(frozen=True, kw_only=True)
 class Disparity:
-    """How unequally languages lose, in nats per parallel sentence unless said otherwise.
+    """How unequally languages lose, in nats per parallel sentence unless stated.
 
     `mean` and `worst` are over languages; `difference` and `log_ratio` (no unit)
     compare the mean of the contrast's low side with that of its high side; `bounded` is
@@ -168,29 +168,29 @@ def weights_of(
     """
     if chosen is None:
         return np.full((2, len(languages)), np.nan)
-    rows = [[float(name in side) for name in languages] for side in (chosen.low, chosen.high)]
+    rows = [
+        [float(name in side) for name in languages]
+        for side in (chosen.low, chosen.high)
+    ]
     table = np.array(rows)
     return table / table.sum(axis=1, keepdims=True)
 
 
-def levels_down(
-    after: Disparity, before: Disparity
-) -> Bool[Array, " config"]:
+def levels_down(found: Disparity, base: int) -> Bool[Array, " config"]:
     """Flags configurations that are more equal only because more is lost.
 
-    Definition: the range between languages falls while the mean or the worst loss rises.
+    Definition: the range between languages is smaller than in configuration `base`
+    while the mean or the worst loss is larger.
 
     Args:
-        after: disparity of the configurations.
-        before: disparity of the one they are compared with.
+        found: disparity of all configurations.
+        base: the one they are compared with.
 
     Reference: our own definition, after Parfit 1991, Equality or Priority?
     """
-    more_equal = after.max_min.estimate < before.max_min.estimate
-    worse = (after.mean.estimate > before.mean.estimate) | (
-        after.worst.estimate > before.worst.estimate
-    )
-    return more_equal & worse
+    mean, worst = found.mean.estimate, found.worst.estimate
+    more_equal = found.max_min.estimate < found.max_min.estimate[base]
+    return more_equal & ((mean > mean[base]) | (worst > worst[base]))
 
 
 def _log_ratio(sides: Float[Array, "config side"]) -> Array:

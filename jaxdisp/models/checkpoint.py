@@ -39,11 +39,11 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ValueError(f"{path}: no such file") from error
+        raise ValueError(f"{path}: no such file; is this a model directory?") from error
     except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON: {error}") from error
+        raise ValueError(f"{path}: not valid JSON ({error}); copy it again") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{path}: must hold a JSON object")
+        raise ValueError(f"{path}: must hold a JSON object; copy it again")
     return content
 
 
@@ -58,18 +58,21 @@ def weight_files(directory: pathlib.Path) -> list[pathlib.Path]:
 
     Reference: our own definition.
     """
+    if (directory / SINGLE).is_file():  # first, as in transformers
+        return [directory / SINGLE]
     index = directory / INDEX
     if index.is_file():
-        names = sorted(set(read_json(index).get("weight_map", {}).values()))
+        shards = read_json(index).get("weight_map")
+        if not isinstance(shards, dict) or not shards:
+            raise ValueError(f"{index}: weight_map names no files; copy it again")
+        names = sorted({str(name) for name in shards.values()})
         missing = [name for name in names if not (directory / name).is_file()]
-        if missing or not names:
+        if missing:
             raise ValueError(
                 f"{index}: lists {len(names)} files, missing: "
-                f"{', '.join(missing) or 'all'}; download the checkpoint again"
+                f"{', '.join(missing)}; download the checkpoint again"
             )
         return [directory / name for name in names]
-    if (directory / SINGLE).is_file():
-        return [directory / SINGLE]
     pickled = sorted(p.name for pattern in PICKLED for p in directory.glob(pattern))
     if pickled:
         raise ValueError(
@@ -77,7 +80,9 @@ def weight_files(directory: pathlib.Path) -> list[pathlib.Path]:
             "convert them: AutoModelForCausalLM.from_pretrained(DIR)"
             ".save_pretrained(OUT, safe_serialization=True)"
         )
-    raise ValueError(f"{directory}: holds no {SINGLE} and no {INDEX}")
+    raise ValueError(
+        f"{directory}: holds no {SINGLE} and no {INDEX}; save_pretrained writes them"
+    )
 
 
 def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -102,10 +107,9 @@ def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     for name, info in content:
         dtype = DTYPES.get(info["dtype"])
         if dtype is not None:
-            flat = np.frombuffer(info["data"], dtype=dtype)
-            found[name] = flat.reshape(info["shape"])
+            found[name] = np.ndarray(info["shape"], dtype, bytes(info["data"]))
         else:
-            found[name] = np.empty(info["shape"], np.bool_)  # a buffer, or refused later
+            found[name] = np.empty(info["shape"], np.bool_)  # a buffer, or refused
     return found
 
 
@@ -130,6 +134,11 @@ def read_parameters(
     for path in weight_files(directory):
         for name, array in read_arrays(path).items():
             short = name.removeprefix(architecture.prefix)
+            if short in arrays:
+                raise ValueError(
+                    f"{path}: the tensor {short} comes twice, with and without the "
+                    f"prefix {architecture.prefix} or in two files; keep one"
+                )
             arrays[short], origin[short] = array, path
     leaves = {}
     for tensor in architecture.tensors(config):
@@ -172,7 +181,8 @@ def _checked(
             f"{origin[name]}: {name} is not stored as a float; allowed: "
             f"{', '.join(DTYPES)}; load it in transformers and save it as float16"
         )
-    array = array.astype(np.float32)
+    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
+        array = array.astype(np.float32)
     bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
     if bad:
         raise ValueError(
@@ -195,7 +205,8 @@ def _refuse_leftovers(
         if not any(pattern.fullmatch(name) for pattern in buffers):
             raise ValueError(
                 f"{origin[name]}: the tensor {name} has no place in "
-                f"{architecture.name} as config.json describes it"
+                f"{architecture.name} as config.json describes it; one of the two "
+                "belongs to another model"
             )
 
 
@@ -223,7 +234,8 @@ def write(
     arrays = {}
     for tensor in architecture.tensors(config):
         stacked = np.asarray(decoder.leaf(params, tensor.path))
-        half = stacked.astype(np.float16)
+        with np.errstate(over="ignore"):  # what overflows is refused below
+            half = stacked.astype(np.float16)
         if not np.all(np.isfinite(half)):
             raise ValueError(f"{'.'.join(tensor.path)} does not fit into float16")
         parts = list(half) if tensor.stacked else [half]

@@ -50,9 +50,10 @@ def read_config(source: dict[str, Any]) -> Config:
 
     Reference: Radford et al. 2019; names as in transformers' `GPT2Config`.
     """
-    missing = [key for key in ("n_layer", "n_head", "n_embd", "vocab_size") if key not in source]
+    needed = ("n_layer", "n_head", "n_embd", "vocab_size")
+    missing = [key for key in needed if key not in source]
     if missing:
-        raise ValueError(f"config.json lacks {', '.join(missing)}; a GPT-2 needs them")
+        raise ValueError(f"lacks {', '.join(missing)}; a GPT-2 needs them")
     activation = source.get("activation_function", "gelu_new")
     if activation not in ACTIVATIONS:
         raise ValueError(
@@ -60,24 +61,42 @@ def read_config(source: dict[str, Any]) -> Config:
             f"allowed: {', '.join(ACTIVATIONS)}"
         )
     if source.get("add_cross_attention"):
-        raise ValueError("add_cross_attention is set; only decoders alone are supported")
-    if source["n_embd"] % source["n_head"]:
+        raise ValueError("add_cross_attention is set; only decoders alone are read")
+    width, n_heads = _count(source, "n_embd"), _count(source, "n_head")
+    if width % n_heads:
+        raise ValueError(f"n_embd {width} is not divisible by n_head {n_heads}")
+    epsilon = source.get("layer_norm_epsilon", 1e-5)
+    if type(epsilon) not in (int, float) or epsilon <= 0:
         raise ValueError(
-            f"n_embd {source['n_embd']} is not divisible by n_head {source['n_head']}"
+            f"layer_norm_epsilon must be a positive number, got {epsilon!r}"
         )
     return Config(
-        n_layers=source["n_layer"],
-        n_heads=source["n_head"],
-        width=source["n_embd"],
-        inner=source.get("n_inner") or 4 * source["n_embd"],
-        vocabulary=source["vocab_size"],
-        context=source.get("n_positions", 1024),
+        n_layers=_count(source, "n_layer"),
+        n_heads=n_heads,
+        width=width,
+        inner=4 * width if source.get("n_inner") is None else _count(source, "n_inner"),
+        vocabulary=_count(source, "vocab_size"),
+        context=_count({"n_positions": 1024} | source, "n_positions"),
         activation=activation,
-        epsilon=source.get("layer_norm_epsilon", 1e-5),
-        tied=source.get("tie_word_embeddings", True),
-        scaled_by_width=source.get("scale_attn_weights", True),
-        scaled_by_layer=source.get("scale_attn_by_inverse_layer_idx", False),
+        epsilon=float(epsilon),
+        tied=_flag(source, "tie_word_embeddings", default=True),
+        scaled_by_width=_flag(source, "scale_attn_weights", default=True),
+        scaled_by_layer=_flag(source, "scale_attn_by_inverse_layer_idx", default=False),
     )
+
+
+def _count(source: dict[str, Any], key: str) -> int:
+    value = source[key]
+    if type(value) is not int or value < 1:  # a bool is an int, too
+        raise ValueError(f"{key} must be a whole number of at least 1, got {value!r}")
+    return value
+
+
+def _flag(source: dict[str, Any], key: str, *, default: bool) -> bool:
+    value = source.get(key, default)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} must be true or false, got {value!r}")
+    return value
 
 
 def write_config(config: Config) -> dict[str, Any]:

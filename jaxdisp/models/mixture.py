@@ -213,7 +213,9 @@ def draw_block(
         for epoch in np.unique(places // size):
             order_key = jax.random.fold_in(jax.random.fold_in(key, cell), int(epoch))
             order = np.asarray(jax.random.permutation(order_key, size))
-            drawn += [(cell, int(order[p % size])) for p in places[places // size == epoch]]
+            drawn += [
+                (cell, int(order[p % size])) for p in places[places // size == epoch]
+            ]
     return drawn
 
 

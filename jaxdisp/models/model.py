@@ -39,7 +39,9 @@ class Model:
     hashes: dict[str, str]
 
 
-def load(source: str | pathlib.Path | None = None, revision: str | None = None) -> Model:
+def load(
+    source: str | pathlib.Path | None = None, revision: str | None = None
+) -> Model:
     """Opens a model in Hugging Face format.
 
     Args:
@@ -51,6 +53,8 @@ def load(source: str | pathlib.Path | None = None, revision: str | None = None) 
 
     Reference: our own definition.
     """
+    if source is None and revision is not None:
+        raise ValueError(f"--revision {revision} needs a hub id beside it")
     directory = EMBEDDED if source is None else find_directory(str(source), revision)
     name = "polyglot (embedded)" if source is None else str(source)
     entries = checkpoint.read_json(directory / "config.json")
@@ -64,7 +68,7 @@ def load(source: str | pathlib.Path | None = None, revision: str | None = None) 
     try:
         config = architecture.read_config(entries)
     except ValueError as error:
-        raise ValueError(f"{directory}: {error}") from error
+        raise ValueError(f"{directory / 'config.json'}: {error}") from error
     params = checkpoint.read_parameters(directory, architecture, config)
     tokenizer = vocabulary.open_vocabulary(directory)
     _check_token_numbers(tokenizer, config.vocabulary, directory)

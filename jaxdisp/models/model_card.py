@@ -39,8 +39,8 @@ the loss curve. A sentence is scored after the token `<|endoftext|>`.
 - **{{ source.name }}** ({{ source.licence }}): {{ source.attribution }}
 {%- endfor %}
 
-The weights were trained on this text and contain none of it verbatim by design; they are
-shared under the terms of the strictest of these licences.
+The weights were trained on this text and are shared under the terms of the strictest of
+these licences.
 """
 
 

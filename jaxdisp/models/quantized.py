@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools as ft
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 from jaxtyping import Array
@@ -69,6 +69,28 @@ def is_included(tensor: decoder.Tensor, quantizer: Quantizer, *, tied: bool) -> 
     return any(tensor.role in ROLES[name] for name in named)
 
 
+def check_quantizer(model: Model, quantizer: Quantizer) -> None:
+    """Checks a quantizer against a model before any work is done.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+
+    Raises:
+        ValueError: if an entry has none of the allowed values.
+
+    Reference: our own definition.
+    """
+    grids.word_length(quantizer.bits)
+    if quantizer.grid not in (known := get_args(grids.Grid)):
+        raise ValueError(
+            f"grid must be one of {', '.join(known)}, got {quantizer.grid}"
+        )
+    Grouping(granularity=quantizer.granularity, group_size=quantizer.group_size)
+    for tensor in model.architecture.tensors(model.config):
+        is_included(tensor, quantizer, tied=model.config.tied)
+
+
 def quantize(model: Model, quantizer: Quantizer) -> decoder.Parameters:
     """Returns the model's parameters with the included ones rounded to the grid.
 
@@ -92,9 +114,7 @@ def quantize(model: Model, quantizer: Quantizer) -> decoder.Parameters:
     return decoder.assemble(leaves)
 
 
-def round_tensor(
-    value: Array, tensor: decoder.Tensor, quantizer: Quantizer
-) -> Array:
+def round_tensor(value: Array, tensor: decoder.Tensor, quantizer: Quantizer) -> Array:
     """Rounds one parameter, each layer by itself.
 
     Args:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import pathlib
 from collections.abc import Iterator
@@ -68,6 +69,8 @@ def train(
     name = fingerprint(recipe, texts)
     _refuse_other_run(output, name)
     output.mkdir(parents=True, exist_ok=True)
+    if not (output / CURVE).is_file():  # from now on the directory is this run's
+        _save_curve(output, [], name)
     tokenizer = vocabulary.train_vocabulary(
         (sentence for cell in texts for sentence in cell), recipe.vocabulary
     )
@@ -76,11 +79,9 @@ def train(
     encoded = [vocabulary.encode(tokenizer, cell, start) for cell in texts]
     key = jax.random.key(recipe.seed)
     state = training.start(key, recipe, gpt2.ARCHITECTURE, config)
-    curve: list[float] = []
-    if (output / CURVE).is_file():
-        saved = checkpoint.read_json(output / CURVE)
-        curve = saved["loss"]
-        state = _restore(output / PROGRESS, state)
+    state = _restore(output / PROGRESS, state)
+    # killed between two files, the curve is ahead of the state
+    curve = checkpoint.read_json(output / CURVE)["loss"][: int(state.step)]
     for batch in _schedule(key, recipe, encoded, texts, first=len(curve)):
         state, loss = training.step(
             state,
@@ -95,8 +96,9 @@ def train(
         yield Progress(step=len(curve), steps=recipe.steps, loss=curve[-1])
         if len(curve) % SAVE_EVERY == 0 and len(curve) < recipe.steps:
             _save(output, state, curve, name)
-    _write_model(output, recipe, config, tokenizer, state, texts, encoded, curve)
-    for leftover in (CURVE, PROGRESS):
+    record = training_record(recipe, texts, encoded, curve)
+    _write_model(output, recipe, config, tokenizer, state, record)
+    for leftover in (CURVE, PROGRESS, PROGRESS + ".part"):
         (output / leftover).unlink(missing_ok=True)
 
 
@@ -134,30 +136,61 @@ def _schedule(
     *,
     first: int,
 ) -> Iterator[mixture.Batch]:
-    counts = mixture.sentences_per_block(recipe, encoded, texts)
-    # a sentence longer than the context is trained on in pieces
-    pieces = [
-        [s[i : i + recipe.context] for s in cell for i in range(0, len(s), recipe.context)]
-        for cell in encoded
-    ]
-    sizes = [len(cell) for cell in pieces]
-    lengths = [n for n in LENGTHS if n < recipe.context] + [recipe.context]
-    number, block = 0, 0
-    while number < recipe.steps:
-        drawn = mixture.draw_block(key, block, sizes, counts)
-        sentences = [pieces[cell][place] for cell, place in drawn]
-        block_key = jax.random.fold_in(key, block)
-        for batch in mixture.batches(
-            block_key, sentences, recipe.tokens_per_step, lengths
-        ):
+    number = 0
+    for block in _blocks(key, recipe, encoded, texts):
+        for batch in block:
             if first <= number < recipe.steps:
                 yield batch
             number += 1
-        block += 1
+        if number >= recipe.steps:
+            return
+
+
+def _blocks(
+    key: jax.Array,
+    recipe: mixture.Recipe,
+    encoded: list[list[list[int]]],
+    texts: list[list[str]],
+) -> Iterator[list[mixture.Batch]]:
+    counts = mixture.sentences_per_block(recipe, encoded, texts)
+    pieces = _pieces(recipe, encoded)
+    sizes = [len(cell) for cell in pieces]
+    lengths = [n for n in LENGTHS if n < recipe.context] + [recipe.context]
+    for block in itertools.count():
+        drawn = mixture.draw_block(key, block, sizes, counts)
+        sentences = [pieces[cell][place] for cell, place in drawn]
+        block_key = jax.random.fold_in(key, block)
+        yield list(
+            mixture.batches(block_key, sentences, recipe.tokens_per_step, lengths)
+        )
+
+
+def _pieces(
+    recipe: mixture.Recipe, encoded: list[list[list[int]]]
+) -> list[list[list[int]]]:
+    # a sentence longer than the context is trained on in pieces
+    size = recipe.context
+    return [
+        [s[i : i + size] for s in cell for i in range(0, len(s), size)]
+        for cell in encoded
+    ]
+
+
+def _blocks_seen(
+    recipe: mixture.Recipe, encoded: list[list[list[int]]], texts: list[list[str]]
+) -> float:
+    # padding makes a block longer than BLOCK_STEPS, by how much depends on the text
+    number, seen = 0, 0.0
+    for block in _blocks(jax.random.key(recipe.seed), recipe, encoded, texts):
+        taken = min(len(block), recipe.steps - number)
+        number, seen = number + taken, seen + taken / len(block)
+        if number == recipe.steps:
+            return seen
+    raise AssertionError("blocks never end")
 
 
 def _refuse_other_run(output: pathlib.Path, name: str) -> None:
-    if not output.exists() or not any(output.iterdir()):
+    if not output.exists() or all(p.suffix == ".part" for p in output.iterdir()):
         return
     if not (output / CURVE).is_file():
         raise ValueError(
@@ -175,12 +208,18 @@ def _save(
     output: pathlib.Path, state: training.State, curve: list[float], name: str
 ) -> None:
     leaves = {str(n): np.asarray(x) for n, x in enumerate(jax.tree.leaves(state))}
+    _save_curve(output, curve, name)
     checkpoint.replace(output / PROGRESS, safetensors.numpy.save(leaves))
+
+
+def _save_curve(output: pathlib.Path, curve: list[float], name: str) -> None:
     content = {"fingerprint": name, "loss": curve}
     checkpoint.replace(output / CURVE, json.dumps(content).encode())
 
 
 def _restore(path: pathlib.Path, state: training.State) -> training.State:
+    if not path.is_file():
+        return state
     leaves, structure = jax.tree.flatten(state)
     arrays = safetensors.numpy.load_file(path)
     fresh = [
@@ -195,9 +234,7 @@ def _write_model(
     config: gpt2.Config,
     tokenizer: tokenizers.Tokenizer,
     state: training.State,
-    texts: list[list[str]],
-    encoded: list[list[list[int]]],
-    curve: list[float],
+    record: dict[str, Any],
 ) -> None:
     start = tokenizer.token_to_id(vocabulary.START)
     entries = {"bos_token_id": start, "eos_token_id": start}
@@ -210,7 +247,6 @@ def _write_model(
         "model_max_length": config.context,
     }
     _write_json(output / "tokenizer_config.json", settings)
-    record = training_record(recipe, texts, encoded, curve)
     _write_json(output / "training.json", record)
     card = model_card.render(recipe, record)
     checkpoint.replace(output / "README.md", card.encode())
@@ -242,15 +278,16 @@ def training_record(
     Reference: our own definition.
     """
     counts = mixture.sentences_per_block(recipe, encoded, texts)
-    blocks = recipe.steps / mixture.BLOCK_STEPS
+    blocks = _blocks_seen(recipe, encoded, texts)
+    sizes = [len(cell) for cell in _pieces(recipe, encoded)]
     languages = list(dict.fromkeys(cell.language for cell in recipe.cells))
-    size = {language: 0 for language in languages}
-    share = {language: 0.0 for language in languages}
+    size = dict.fromkeys(languages, 0)
+    share = dict.fromkeys(languages, 0.0)
     cells = []
-    for cell, text, count in zip(recipe.cells, texts, counts, strict=True):
+    for cell, text, count, n in zip(recipe.cells, texts, counts, sizes, strict=True):
         size[cell.language] += sum(len(sentence.encode()) + 1 for sentence in text)
         share[cell.language] += cell.share
-        passes = round(count * blocks / len(text), 2)
+        passes = round(count * blocks / n, 2)
         cells.append(
             {
                 "source": cell.source,
@@ -288,6 +325,6 @@ def training_record(
                 "step": int(last),
                 "loss": round(float(np.mean(curve[before:last])), 4),
             }
-            for before, last in zip(edges[:-1], edges[1:], strict=True)
+            for before, last in itertools.pairwise(edges)
         ],
     }

@@ -1,12 +1,13 @@
 """Byte-level BPE vocabularies: training one, opening one, encoding sentences."""
 
-import json
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
+
+from jaxdisp.models import checkpoint
 
 START = "<|endoftext|>"
 
@@ -58,7 +59,10 @@ def open_vocabulary(directory: pathlib.Path) -> tokenizers.Tokenizer:
     vocab, merges = directory / "vocab.json", directory / "merges.txt"
     try:
         if single.is_file():
-            return tokenizers.Tokenizer.from_file(str(single))
+            tokenizer = tokenizers.Tokenizer.from_file(str(single))
+            tokenizer.no_truncation()  # files may carry both from their training, and
+            tokenizer.no_padding()  # then sentences would be cut or filled up
+            return tokenizer
         if vocab.is_file() and merges.is_file():
             tokenizer = tokenizers.Tokenizer(
                 models.BPE.from_file(str(vocab), str(merges))
@@ -66,8 +70,11 @@ def open_vocabulary(directory: pathlib.Path) -> tokenizers.Tokenizer:
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             tokenizer.decoder = decoders.ByteLevel()
             return tokenizer
-    except Exception as error:  # noqa: BLE001  the library raises bare Exception
-        raise ValueError(f"{directory}: the tokenizer cannot be read: {error}") from error
+    except Exception as error:  # the library raises no narrower class
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"{directory}: the tokenizer cannot be read ({reason}); copy it again"
+        ) from error
     raise ValueError(
         f"{directory}: no tokenizer.json, nor vocab.json with merges.txt; "
         "save the tokenizer beside the weights (save_pretrained does)"
@@ -95,7 +102,7 @@ def start_token(
     for name in ("config.json", "generation_config.json"):
         path = directory / name
         if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8")).get("bos_token_id")
+            found = checkpoint.read_json(path).get("bos_token_id")
             if isinstance(found, int) and not isinstance(found, bool):
                 if not 0 <= found < size:
                     raise ValueError(

@@ -13,8 +13,9 @@ The threshold is the top level of the first two and the outer edge of the last c
 `zero = round(-low / step)`, so that 0 is represented exactly; `midrise` has no 0.
 
 Values round to the nearest level, halves to the even code; in `midrise`, whose ties are
-the multiples of the step, upwards. NaN gives NaN; refusing it is the reader's work.
-XLA flushes subnormal numbers to 0 on the CPU, steps too, and a step of 0 gives 0.
+the multiples of the step, upwards. NaN gives NaN, and so does a range that is not
+finite; refusing them is the reader's work. A subnormal step, which XLA flushes to 0 on
+the CPU, gives code 0.
 """
 
 from typing import Literal, NamedTuple
@@ -27,7 +28,6 @@ from jaxtyping import Array, Float, Int
 Grid = Literal["symmetric", "twos_complement", "midrise", "affine"]
 
 FEWEST_BITS, MOST_BITS = 2, 8
-"""Word lengths, in bits."""
 
 
 @chex.dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class _Lattice(NamedTuple):
     """Step, first and last index; values from `low` to `high` are not clipped."""
 
     step: Array
+    inverse: Array
     lowest: Array
     highest: Array
     low: Array
@@ -55,7 +56,7 @@ class _Lattice(NamedTuple):
 
 
 def within(threshold: Float[Array, ""]) -> Range:
-    """Returns `[-threshold, threshold]`, in which all is 0 if the threshold is negative.
+    """Returns `[-threshold, threshold]`; if negative, everything in it rounds to 0.
 
     Reference: our own definition.
     """
@@ -99,7 +100,7 @@ def round_trip(
 
     Formula: `(k + offset) step` with `k = clip(round(x / step), lowest, highest)`, the
     offset being 1/2 in `midrise`, which takes `floor` for `round`, and else 0. No error
-    inside the range exceeds `step / 2`.
+    inside the range exceeds `step / 2`. The quotient is `x * (1 / step)` in floats.
 
     Derivatives hold `k` constant: with respect to the range they are those of the
     formula, exact except where a value changes its level; with respect to `x` they are
@@ -155,13 +156,9 @@ def levels(limits: Range, bits: int, *, grid: Grid) -> Float[Array, " level"]:
 
 
 def _indices(x: Array, lattice: _Lattice, grid: Grid) -> Array:
-    scaled = x / _divisor(lattice.step)
+    scaled = x * lattice.inverse
     nearest = jnp.floor(scaled) if grid == "midrise" else jnp.round(scaled)
     return jax.lax.stop_gradient(jnp.clip(nearest, lattice.lowest, lattice.highest))
-
-
-def _divisor(step: Array) -> Array:
-    return jnp.where(step > 0, step, jnp.inf)
 
 
 def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
@@ -170,8 +167,7 @@ def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
     half = jnp.left_shift(jnp.int32(1), word - 1).astype(limits.low.dtype)  # 2^(b-1)
     if grid == "affine":
         return _affine(limits, 2 * half - 1, valid)
-    # grid: (steps from 0 to the threshold, lowest index, highest index)
-    shapes = {
+    shapes = {  # steps from 0 to the threshold, lowest index, highest index
         "symmetric": (half - 1, 1 - half, half - 1),
         "twos_complement": (half - 1, -half, half - 1),
         "midrise": (half, -half, half - 1),
@@ -180,20 +176,26 @@ def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
         raise ValueError(f"grid must be affine or one of {list(shapes)}, got {grid!r}")
     count, lowest, highest = shapes[grid]
     top = limits.threshold
-    step = _step(top, count, valid)
+    step, inverse = _spacing(top, count, valid)
     low = lowest * step if grid == "twos_complement" else -top
-    return _Lattice(step, lowest, highest, low, top, 0.5 if grid == "midrise" else 0.0)
+    offset = 0.5 if grid == "midrise" else 0.0
+    return _Lattice(step, inverse, lowest, highest, low, top, offset)
 
 
 def _affine(limits: Range, count: Array, valid: Array) -> _Lattice:
     low, high = jnp.minimum(limits.low, 0.0), jnp.maximum(limits.high, 0.0)
-    step = _step(high - low, count, valid)
-    zero = jax.lax.stop_gradient(jnp.round(-low / _divisor(step)))
-    return _Lattice(step, -zero, count - zero, low, high)
+    step, inverse = _spacing(high - low, count, valid)
+    zero = jax.lax.stop_gradient(jnp.round(-low * inverse))
+    return _Lattice(step, inverse, -zero, count - zero, low, high)
 
 
-def _step(width: Array, count: Array, valid: Array) -> Array:
-    # The divisor depends on the data, lest XLA turn the division by a constant into a
-    # product with its reciprocal, often an ulp away.
-    step = width / jnp.where(width > 0, count, 1.0)
-    return jnp.where(valid, step, jnp.nan)
+def _spacing(width: Array, count: Array, valid: Array) -> tuple[Array, Array]:
+    # XLA turns divisions by constants and by broadcast arrays into products with the
+    # reciprocal, an ulp away, so that a tie would fall differently under vmap. Values
+    # are therefore multiplied, and no divisor here is a constant, whatever is traced.
+    usable = (width > 0) & (count > 0)
+    step = width / jnp.where(usable, count, 1.0)
+    inverse = count / jnp.where(usable, width, 1.0)
+    normal = step >= jnp.finfo(step.dtype).tiny
+    valid = valid & (step < jnp.inf)
+    return jnp.where(valid, step, jnp.nan), jnp.where(normal, inverse, 0.0)

@@ -15,11 +15,12 @@ from typing import Any
 import jax
 import numpy as np
 
+import jaxdisp
 from jaxdisp.models.checkpoint import read_json, replace
 
 SCHEMA_VERSION = 1
 UNFINISHED = "unfinished"
-PACKAGES = ("jaxdisp", "jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -69,9 +70,19 @@ def _clear(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) 
     shutil.rmtree(directory)
 
 
-def keep(
-    run: Run | None, name: str, compute: Callable[[], np.ndarray]
-) -> np.ndarray:
+def has(run: Run, name: str) -> bool:
+    """Says whether an unfinished run has kept an array already.
+
+    Args:
+        run: the run.
+        name: of the array.
+
+    Reference: our own definition.
+    """
+    return (run.directory / UNFINISHED / f"{name}.npy").is_file()
+
+
+def keep(run: Run | None, name: str, compute: Callable[[], np.ndarray]) -> np.ndarray:
     """Returns an array that the run has already, or computes it and keeps it.
 
     Args:
@@ -136,7 +147,8 @@ def environment(run: Run, hashes: dict[str, str]) -> dict[str, Any]:
         "platform": platform.platform(),
         "devices": [device.device_kind for device in jax.devices()],
         "backend": jax.default_backend(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": {"jaxdisp": jaxdisp.__version__}
+        | {name: importlib.metadata.version(name) for name in PACKAGES},
     }
 
 

@@ -54,7 +54,9 @@ def draw_counts(
         )
     if draws < MIN_DRAWS:
         raise ValueError(f"draws must be at least {MIN_DRAWS}, got {draws}")
-    chosen = np.asarray(jax.random.randint(key, (draws, n_clusters), 0, n_clusters))
+    # the high half of bits x n is uniform on 0..n-1 up to n / 2^32
+    bits = np.asarray(jax.random.bits(key, (draws, n_clusters), np.uint32), np.uint64)
+    chosen = (bits * np.uint64(n_clusters) >> np.uint64(32)).astype(np.int64)
     cells = chosen + n_clusters * np.arange(draws)[:, None]
     counts = np.bincount(cells.ravel(), minlength=draws * n_clusters)
     return counts.reshape(draws, n_clusters)
@@ -95,26 +97,14 @@ def resample(
     table = np.asarray(values, np.float64)
     if table.ndim == 0:
         raise ValueError("values must be [sentence, ...], got a single number")
-    sentences, column = table.shape[0], table.shape[1:]
+    sentences = len(table)
     cluster, n_clusters = _cluster_numbers(clusters, sentences)
     counts = draw_counts(key, n_clusters=n_clusters, draws=draws)
-    flat = table.reshape(sentences, -1)
     with np.errstate(invalid="ignore"):  # infinity minus infinity: a NaN column
-        center = flat.mean(axis=0)
-        deviations = _cluster_sums(flat - center, cluster, n_clusters)
+        center = table.mean(axis=0)
+        deviations = _cluster_sums(table - center, cluster, n_clusters)
     sizes = np.bincount(cluster)
-    arrays = map(_real, (counts, deviations, sizes, center))
-    replicate_sums, replicate_sizes, jackknife_sums, jackknife_sizes = _resample(
-        *arrays
-    )
-    return Resamples(
-        sums=_real(sentences * center).reshape(column),
-        n_sentences=_real(sentences),
-        replicate_sums=replicate_sums.reshape(draws, *column),
-        replicate_n_sentences=replicate_sizes,
-        jackknife_sums=jackknife_sums.reshape(n_clusters, *column),
-        jackknife_n_sentences=jackknife_sizes,
-    )
+    return _resample(*map(_real, (counts, deviations, sizes, center)))
 
 
 def mean(
@@ -172,21 +162,22 @@ def interval(
 @jax.jit
 def _resample(
     counts: Float[Array, "draw cluster"],
-    deviations: Float[Array, "cluster column"],
+    deviations: Float[Array, " cluster *column"],
     sizes: Float[Array, " cluster"],
-    center: Float[Array, " column"],
-) -> tuple[
-    Float[Array, "draw column"],
-    Float[Array, " draw"],
-    Float[Array, "cluster column"],
-    Float[Array, " cluster"],
-]:
-    """Finds sums and sizes of draws and of left-out clusters; deviations sum to 0."""
-    drawn = jnp.matmul(counts, sizes, precision="highest")
-    left = jnp.sum(sizes) - sizes
-    sums = jnp.matmul(counts, deviations, precision="highest")
-    sums = sums + drawn[:, None] * center[None, :]
-    return sums, drawn, left[:, None] * center[None, :] - deviations, left
+    center: Float[Array, " *column"],
+) -> Resamples:
+    """Finds all sums from those of deviations from the center, which add up to 0."""
+    total = jnp.sum(sizes)
+    drawn, left = jnp.matmul(counts, sizes, precision="highest"), total - sizes
+    sums = jnp.tensordot(counts, deviations, axes=1, precision="highest")
+    return Resamples(
+        sums=total * center,
+        n_sentences=total,
+        replicate_sums=sums + jnp.multiply.outer(drawn, center),
+        replicate_n_sentences=drawn,
+        jackknife_sums=jnp.multiply.outer(left, center) - deviations,
+        jackknife_n_sentences=left,
+    )
 
 
 def _cluster_numbers(
@@ -208,10 +199,10 @@ def _cluster_numbers(
 
 
 def _cluster_sums(
-    values: Float[np.ndarray, "sentence column"],
+    values: Float[np.ndarray, " sentence *column"],
     cluster: Int[np.ndarray, " sentence"],
     n_clusters: int,
-) -> Float[np.ndarray, "cluster column"]:
+) -> Float[np.ndarray, " cluster *column"]:
     """Adds up the sentences of each cluster."""
     if n_clusters == len(values):
         return values[np.argsort(cluster)]
@@ -220,6 +211,6 @@ def _cluster_sums(
     return np.add.reduceat(values[order], starts, axis=0)
 
 
-def _real(x: np.ndarray | int) -> Array:
+def _real(x: np.ndarray | np.floating) -> Array:
     """Moves numbers to JAX in its default float type."""
-    return jnp.asarray(x, float)
+    return jnp.asarray(x.astype(jnp.result_type(float)))

@@ -2,13 +2,15 @@
 
 import functools as ft
 import json
+import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import safetensors.numpy
 import tokenizers
 
-from jaxdisp.models import vocabulary
+from jaxdisp.models import mixture, vocabulary
 
 SENTENCES = (
     "The cat sat on the mat and looked at the dog.",
@@ -47,14 +49,22 @@ def entries(**changes):
     return ENTRIES | changes
 
 
-def normal(key, name, shape):
-    """Standard normal numbers that depend on the tensor's name and shape only."""
-    key = jax.random.fold_in(key, sum(i * c for i, c in enumerate(name.encode(), 1)))
-    return np.array(jax.random.normal(key, shape))
+@ft.cache
+def pool():
+    """Standard normal numbers, drawn once: a draw for every shape would compile."""
+    return np.array(jax.random.normal(jax.random.key(0), (2**16,)))
+
+
+def normal(name, shape, seed=0):
+    """Standard normal numbers that follow from the name and the seed."""
+    start = sum(i * c for i, c in enumerate(name.encode(), 1)) + 7919 * seed
+    return np.take(pool(), start + np.arange(math.prod(shape)), mode="wrap").reshape(
+        shape
+    )
 
 
 def tensors(entries, seed=0):
-    """Random tensors named and shaped as in transformers, far from their initial values.
+    """Random tensors, named and shaped as in transformers, nowhere near initial values.
 
     Biases and gains are as random as matrices, so that none of them can be forgotten
     without a trace; 0.3 keeps the logits around 1.
@@ -84,11 +94,10 @@ def tensors(entries, seed=0):
         }
     if not entries.get("tie_word_embeddings", True):
         shapes["lm_head.weight"] = (entries["vocab_size"], width)
-    key = jax.random.key(seed)
     found = {}
     for name, shape in shapes.items():
         gain = name.endswith("weight") and ".ln_" in "." + name
-        found[name] = 0.3 * normal(key, name, shape) + np.float32(gain)
+        found[name] = 0.3 * normal(name, shape, seed) + np.float32(gain)
     return found
 
 
@@ -125,5 +134,73 @@ def write_tokenizer(directory):
 
 def tokens(entries=ENTRIES, n_sentences=2, n_tokens=7, seed=1):
     """Random token numbers, as many positions as asked for."""
-    shape = (n_sentences, n_tokens)
-    return jax.random.randint(jax.random.key(seed), shape, 0, entries["vocab_size"])
+    noise = normal("tokens", (n_sentences, n_tokens), seed)
+    return jnp.asarray(np.abs(1e4 * noise).astype(np.int32) % entries["vocab_size"])
+
+
+def write_texts(directory):
+    """Two sources: `one` in two languages, `two` in the first of them."""
+    places = {"one": ("xx", "yy"), "two": ("xx",)}
+    count = 0
+    for source, languages in places.items():
+        (directory / source).mkdir(parents=True)
+        for language in languages:
+            lines = []
+            for number in range(12):
+                words = SENTENCES[number % 3 if language == "xx" else 3].split()
+                start = (number + count) % 4
+                lines.append(" ".join([f"{number}", *words[start : start + 3]]))
+            count += 1
+            path = directory / source / f"{language}.txt"
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return directory
+
+
+RECIPE = """
+name = "tiny"
+
+[model]
+layers = 2
+heads = 2
+width = 8
+context = 24
+vocabulary = 300
+
+[schedule]
+steps = 40
+tokens_per_step = 96
+learning_rate = 0.02
+table_learning_rate = 0.02
+warmup = 4
+weight_decay = 0.1
+dropout = 0.1
+seed = 3
+
+[share]
+xx = 3
+yy = 1
+
+[[source]]
+name = "one"
+licence = "CC0-1.0"
+attribution = "Nobody."
+weight = 1
+lines = { xx = [1, 12], yy = [2, 11] }
+
+[[source]]
+name = "two"
+licence = "CC-BY-4.0"
+attribution = "Somebody."
+weight = 2
+lines = { xx = [3, 9] }
+"""
+
+
+def recipe(directory, text=RECIPE):
+    """Writes a tiny recipe and its text; returns the recipe and where the text is."""
+    data = directory / "data"
+    if not data.exists():
+        write_texts(data)
+    path = directory / "tiny.toml"
+    path.write_text(text, encoding="utf-8")
+    return mixture.read_recipe(path), data

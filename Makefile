@@ -1,0 +1,74 @@
+# Needs make and Python >= 3.11; everything else is installed into .venv, and anew
+# whenever pyproject.toml or constraints.txt changes.
+
+PYTHON ?= python3
+PIP := .venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt
+PINS := pyproject.toml constraints.txt
+CACHES := .pytest_cache .hypothesis .ruff_cache .import_linter_cache
+
+# pyright asks a server whether there is a newer version of it unless told not to
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help demo test test-torch lint bench clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo        measure the embedded model and write a report to runs/demo"
+	@echo "make test        run the tests"
+	@echo "make test-torch  run those that compare with transformers on torch"
+	@echo "make lint        check style, types and imports"
+	@echo "make bench       run every benchmark"
+	@echo "make clean       remove .venv, runs/demo and caches"
+
+demo: .venv/.core
+	.venv/bin/jaxdisp run --output runs/demo --overwrite
+	@echo "The report is runs/demo/report.html"
+
+test: .venv/.test
+	.venv/bin/pytest
+
+test-torch: .venv/.torch
+	.venv/bin/pytest -m torch
+
+lint: .venv/.lint
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
+	.venv/bin/lint-imports
+
+bench: .venv/.core
+	@set -e; for script in benchmarks/*.py; do \
+		echo "== $$script"; .venv/bin/python "$$script"; \
+	done
+
+clean:
+	rm -rf .venv runs/demo dist $(CACHES)
+	find jaxdisp tests analyses notebooks benchmarks -name __pycache__ -prune \
+		-exec rm -rf {} +
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "jaxdisp needs Python >= 3.11; '$(PYTHON)' is not one:" \
+			"say make PYTHON=..." >&2; \
+		exit 1; \
+	}
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.core: .venv/.made $(PINS)
+	$(PIP) -e .
+	@touch $@
+
+# pyright runs on node, which its extra brings as a wheel
+.venv/.lint: .venv/.made $(PINS)
+	$(PIP) -e '.[dev]' 'pyright[nodejs]'
+	@touch $@
+
+.venv/.test: .venv/.made $(PINS)
+	$(PIP) -e '.[dev,notebooks]'
+	@touch $@
+
+.venv/.torch: .venv/.test
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[dev,notebooks,torch]'
+	@touch $@

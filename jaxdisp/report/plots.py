@@ -1,0 +1,156 @@
+"""Figures drawn from stored rows, so that they can be drawn again without the model."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.axes
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+
+BLUE, RED, GREY = "#2b6a99", "#b5432a", "#777777"
+SETTINGS = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "jaxdisp",
+    "svg.fonttype": "none",
+}
+
+
+def degradation_figure(
+    rows: Sequence[dict[str, Any]], *, title: str
+) -> matplotlib.figure.Figure:
+    """Draws what each language loses, and against how much text it was trained on.
+
+    Args:
+        rows: as from `results.degradation_rows`.
+        title: what was quantized.
+
+    Reference: our own definition.
+    """
+    known = all(row["training_bytes"] for row in rows)
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(
+            figsize=(9 if known else 5.2, 0.26 * len(rows) + 1.3), layout="constrained"
+        )
+        axes = figure.subplots(1, 2 if known else 1, squeeze=False)[0]
+        _bars(axes[0], list(rows)[::-1])
+        if known:
+            _against_training(axes[1], rows)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _bars(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
+    places = np.arange(len(rows))
+    value = np.array([row["d_sent"] for row in rows])
+    low = np.array([row["d_sent_low"] for row in rows])
+    high = np.array([row["d_sent_high"] for row in rows])
+    colours = [GREY if row["flag"] else BLUE for row in rows]
+    axes.barh(places, value, color=colours, height=0.7)
+    axes.errorbar(
+        value,
+        places,
+        xerr=[value - low, high - value],
+        fmt="none",
+        ecolor="black",
+        lw=1,
+    )
+    names = [
+        f"{row['language']} ({row['flag']})" if row["flag"] else row["language"]
+        for row in rows
+    ]
+    axes.set_yticks(places, names)
+    axes.axvline(0, color="black", lw=0.8)
+    axes.set_xlabel("degradation (nats per parallel sentence, 95 % interval)")
+
+
+def _against_training(
+    axes: matplotlib.axes.Axes, rows: Sequence[dict[str, Any]]
+) -> None:
+    text = np.array([row["training_bytes"] for row in rows]) / 1e6
+    value = np.array([row["d_sent"] for row in rows])
+    low = np.array([row["d_sent_low"] for row in rows])
+    high = np.array([row["d_sent_high"] for row in rows])
+    axes.errorbar(
+        text, value, yerr=[value - low, high - value], fmt="o", color=BLUE, ms=4, lw=1
+    )
+    for row, x, y in zip(rows, text, value, strict=True):
+        axes.annotate(
+            row["language"], (x, y), xytext=(4, 3), textcoords="offset points"
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes.axhline(0, color="black", lw=0.8)
+    axes.set_xlabel("training text of the language (MB)")
+    axes.set_ylabel("degradation (nats per sentence)")
+
+
+def layer_figure(
+    rows: Sequence[dict[str, Any]], *, title: str
+) -> matplotlib.figure.Figure:
+    """Draws what quantizing, and what protecting, a single layer does to each language.
+
+    Args:
+        rows: as from `results.layer_rows`, of both treatments.
+        title: what was quantized.
+
+    Reference: our own definition.
+    """
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=(9, 4.6), layout="constrained")
+        axes = figure.subplots(1, 2)
+        quantized = [row for row in rows if row["treatment"] == "quantized"]
+        protected = [row for row in rows if row["treatment"] == "protected"]
+        _heat(figure, axes[0], quantized, 1, "lost when only this is quantized")
+        _heat(figure, axes[1], protected, -1, "saved when only this is protected")
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _heat(
+    figure: matplotlib.figure.Figure,
+    axes: matplotlib.axes.Axes,
+    rows: Sequence[dict[str, Any]],
+    sign: int,
+    title: str,
+) -> None:
+    languages = list(dict.fromkeys(row["language"] for row in rows))
+    n_layers = 1 + max(row["layer"] for row in rows)
+    table = np.zeros((len(languages), n_layers))
+    for row in rows:
+        table[languages.index(row["language"]), row["layer"]] = sign * row["effect"]
+    order = np.argsort(-table.sum(axis=1), kind="stable")
+    limit = float(np.abs(table).max()) or 1.0
+    image = axes.imshow(
+        table[order], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto"
+    )
+    axes.set_yticks(range(len(languages)), [languages[n] for n in order])
+    axes.set_xticks(range(n_layers), [str(n) for n in range(n_layers)])
+    axes.set_xlabel("layer")
+    axes.set_title(title, fontsize=9)
+    figure.colorbar(image, ax=axes, label="nats per parallel sentence")
+
+
+def drawn(name: str, figure: matplotlib.figure.Figure) -> dict[str, bytes]:
+    """Writes a figure as SVG and PNG, the same bytes for the same figure.
+
+    Args:
+        name: of the files, without suffix.
+        figure: the figure.
+
+    Returns:
+        Content by path in the run directory.
+
+    Reference: our own definition.
+    """
+    files = {}
+    with mpl.rc_context(SETTINGS):
+        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+            files[f"figures/{name}.{kind}"] = buffer.getvalue()
+    return files

@@ -1,0 +1,141 @@
+"""Rows as text for a terminal and as CSV for everything else."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+
+def csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    """Writes rows as CSV with a header; lists are written with spaces between.
+
+    Args:
+        rows: dicts of the same keys.
+
+    Reference: RFC 4180.
+    """
+    frame = pd.DataFrame(
+        [
+            {
+                key: " ".join(map(str, value)) if isinstance(value, list) else value
+                for key, value in row.items()
+            }
+            for row in rows
+        ]
+    )
+    buffer = io.StringIO()
+    frame.to_csv(buffer, index=False, lineterminator="\n")
+    return buffer.getvalue().encode()
+
+
+def with_bounds(row: dict[str, Any], name: str, digits: int) -> str:
+    """Writes an estimate with its interval; `-` where there is no number.
+
+    Args:
+        row: holds `name`, `name_low` and `name_high`.
+        name: of the quantity.
+        digits: after the point.
+
+    Reference: our own definition.
+    """
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None or value != value:
+        return "-"
+    if low is None or low != low or high is None or high != high:
+        return f"{value:.{digits}f} [no interval]"
+    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def size(n_bytes: int | None) -> str:
+    """Writes a number of bytes with a unit; `?` where it is unknown.
+
+    Args:
+        n_bytes: the number.
+
+    Reference: our own definition.
+    """
+    if n_bytes is None:
+        return "?"
+    return f"{n_bytes / 1e3:.0f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Sets a table in columns: the first to the left, the others to the right.
+
+    Args:
+        header: names of columns.
+        rows: cells.
+
+    Reference: our own definition.
+    """
+    widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
+    lines = []
+    for row in [header, ["-" * width for width in widths], *rows]:
+        cells = [row[0].ljust(widths[0])]
+        cells += [
+            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+DEGRADATION_HEADER = (
+    "language",
+    "trained on",
+    "tokens/byte",
+    "loss",
+    "D_sent [95 %]",
+    "D_byte [95 %]",
+    "flag",
+)
+
+
+def degradation_cells(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Writes the cells of the table of degradation by language.
+
+    Args:
+        rows: as from `results.degradation_rows`.
+
+    Reference: our own definition.
+    """
+    return [
+        [
+            row["language"],
+            size(row["training_bytes"]),
+            f"{row['tokens_per_byte']:.3f}",
+            f"{row['loss']:.2f}",
+            with_bounds(row, "d_sent", 2),
+            with_bounds(row, "d_byte", 4),
+            row["flag"],
+        ]
+        for row in rows
+    ]
+
+
+def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
+    """Writes the cells of the table of disparity: measure, value, remark.
+
+    Args:
+        entries: as from `results.disparity_entries`.
+
+    Reference: our own definition.
+    """
+    names = {
+        "mean": "mean over languages",
+        "worst": "worst language",
+        "max_min": "worst minus best",
+        "difference": "low minus high resource",
+        "log_ratio": "log of low over high",
+        "gini": "Gini coefficient",
+    }
+    if entries["contrast"] and len(entries["contrast"]["high"]) == 1:
+        names["difference"] = f"others minus {entries['contrast']['high'][0]}"
+        names["log_ratio"] = f"log of others over {entries['contrast']['high'][0]}"
+    lines = []
+    for name, title in names.items():
+        entry = entries[name]
+        row = {"v": entry["estimate"], "v_low": entry["low"], "v_high": entry["high"]}
+        remark = entry["reason"] or entry.get("language") or entry["unit"]
+        lines.append([title, with_bounds(row, "v", 3), remark])
+    return lines
