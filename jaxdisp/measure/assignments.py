@@ -74,13 +74,13 @@ def gateways(n_layers: int) -> tuple[int, int, int]:
     Definition: `0, floor(3 L / 4), L - 1`; for 12 layers 0, 9 and 11.
 
     Args:
-        n_layers: layers of the model, at least 4.
+        n_layers: layers of the model, at least 5.
 
     Raises:
-        ValueError: if there are fewer than 4 layers, so that two of them coincide.
+        ValueError: if there are fewer than 5 layers, so that two of them coincide.
 
     Reference: the claim under test; see the documentation's page on claims.
     """
-    if n_layers < 4:
-        raise ValueError(f"gateway layers need at least 4 layers, got {n_layers}")
+    if n_layers < 5:
+        raise ValueError(f"gateway layers need at least 5 layers, got {n_layers}")
     return 0, math.floor(3 * n_layers / 4), n_layers - 1

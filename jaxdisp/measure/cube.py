@@ -109,7 +109,7 @@ def evaluate(
     versions = (model.params, *(quantize(model, q) for q in quantizers))
     flat = [sentence for language in encoded for sentence in language]
     nll = np.zeros((len(sites), len(flat)), np.float32)
-    batches = make_batches(flat)
+    batches = make_batches(flat, model.config.context)
     together = 1 if jax.default_backend() == "cpu" else CONFIGS_PER_CALL
     for first in range(0, len(sites), together):
         chunk = sites[first : first + together]
@@ -230,15 +230,16 @@ def check_assignments(
     return sites.astype(np.int32)
 
 
-def make_batches(sentences: Sequence[Sequence[int]]) -> list[Batch]:
+def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:
     """Groups sentences of similar length into few shapes.
 
     Definition: sentences sorted by length are cut into four equal parts, each padded to
-    its longest sentence rounded up to a multiple of 8, and split into equal batches of
-    at most `TOKENS_PER_BATCH` tokens.
+    its longest sentence rounded up to a multiple of 8 (but not beyond the context), and
+    split into equal batches of at most `TOKENS_PER_BATCH` tokens.
 
     Args:
-        sentences: token numbers.
+        sentences: token numbers, no longer than the context.
+        context: tokens that the model can take.
 
     Reference: our own definition.
     """
@@ -248,7 +249,7 @@ def make_batches(sentences: Sequence[Sequence[int]]) -> list[Batch]:
         if places.size == 0:
             continue
         longest = max(len(sentences[p]) for p in places)
-        length = -(-longest // 8) * 8
+        length = min(-(-longest // 8) * 8, context)
         n_batches = -(-len(places) * length // TOKENS_PER_BATCH)
         rows = -(-len(places) // n_batches)
         tokens = np.zeros((n_batches * rows, length), np.int32)

@@ -9,13 +9,27 @@ follows from the seed and the block's number, so that a killed run can go on any
 import dataclasses
 import pathlib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
 
 BLOCK_STEPS = 64
+LEAST = {
+    "layers": 1,
+    "heads": 1,
+    "width": 1,
+    "context": 2,
+    "vocabulary": 257,
+    "steps": 1,
+    "tokens_per_step": 1,
+    "warmup": 0,
+    "seed": 0,
+}
+RATES = ("learning_rate", "table_learning_rate", "weight_decay", "dropout")
+TABLES = ("name", "model", "schedule", "share", "source")
+SOURCE = ("name", "licence", "attribution", "weight", "lines")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,44 +102,92 @@ def read_recipe(path: pathlib.Path) -> Recipe:
     Reference: our own definition.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-        cells = _cells(content["share"], content["source"])
-        sources = tuple(
+        return _recipe(tomllib.loads(path.read_text(encoding="utf-8")))
+    except KeyError as error:
+        raise ValueError(f"{path}: the entry {error} is missing") from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: an entry is of the wrong kind: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _recipe(content: dict[str, Any]) -> Recipe:
+    _refuse_unknown("recipe", content, TABLES)
+    for source in content["source"]:
+        _refuse_unknown("source", source, SOURCE)
+    settings = content["model"] | content["schedule"]
+    _refuse_unknown("model or schedule", settings, (*LEAST, *RATES))
+    recipe = Recipe(
+        name=content["name"],
+        **{name: _count(settings, name) for name in LEAST},
+        **{name: _rate(settings, name) for name in RATES},
+        sources=tuple(
             Source(
                 name=source["name"],
                 licence=source["licence"],
                 attribution=source["attribution"],
             )
             for source in content["source"]
-        )
-        recipe = Recipe(
-            name=content["name"],
-            **content["model"],
-            **content["schedule"],
-            sources=sources,
-            cells=cells,
-        )
-    except KeyError as error:
-        raise ValueError(f"{path}: the entry {error} is missing") from error
-    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        ),
+        cells=_cells(content["share"], content["source"]),
+    )
     if recipe.width % recipe.heads:
         raise ValueError(
-            f"{path}: width {recipe.width} is not divisible by heads {recipe.heads}"
+            f"width {recipe.width} is not divisible by heads {recipe.heads}"
         )
+    if recipe.warmup >= recipe.steps:
+        raise ValueError(f"warmup {recipe.warmup} must be below steps {recipe.steps}")
     return recipe
 
 
-def _cells(share: dict[str, float], sources: list[dict[str, Any]]) -> tuple[Cell, ...]:
-    total = sum(share.values())
+def _refuse_unknown(place: str, content: dict[str, Any], known: Iterable[str]) -> None:
+    unknown = [key for key in content if key not in known]
+    if unknown:
+        raise ValueError(
+            f"{', '.join(unknown)}: unknown in a {place}; allowed: {', '.join(known)}"
+        )
+
+
+def _count(settings: dict[str, Any], name: str) -> int:
+    value, least = settings[name], LEAST[name]
+    if type(value) is not int or value < least:
+        raise ValueError(
+            f"{name} must be a whole number of at least {least}, got {value!r}"
+        )
+    return value
+
+
+def _rate(settings: dict[str, Any], name: str) -> float:
+    value = settings[name]
+    if type(value) not in (int, float) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}")
+    return float(value)
+
+
+def _positive(place: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 < value < float("inf"):
+        raise ValueError(f"{place} must be a positive number, got {value!r}")
+    return float(value)
+
+
+def _cells(share: dict[str, Any], sources: list[dict[str, Any]]) -> tuple[Cell, ...]:
+    for source in sources:
+        _refuse_unknown("table of lines", source["lines"], share)
+        _positive(f"the weight of {source['name']}", source["weight"])
+    total = sum(_positive(f"the share of {name}", part) for name, part in share.items())
     cells = []
     for language, part in share.items():
         holding = [source for source in sources if language in source["lines"]]
         weight = sum(source["weight"] for source in holding)
-        if not holding or weight <= 0:
+        if not holding:
             raise ValueError(f"no source has lines in {language!r}")
         for source in holding:
             first, last = source["lines"][language]
+            if not 1 <= first <= last:
+                raise ValueError(
+                    f"lines of {language} in {source['name']} must be [first, last], "
+                    f"counted from 1, got {source['lines'][language]}"
+                )
             cells.append(
                 Cell(
                     source=source["name"],
@@ -155,8 +217,9 @@ def read_cells(recipe: Recipe, data: pathlib.Path) -> list[list[str]]:
         path = data / cell.source / f"{cell.language}.txt"
         if not path.is_file():
             raise ValueError(f"{path}: no such file; --data names its grandparent")
-        lines = path.read_text(encoding="utf-8").splitlines()
-        if len(lines) < cell.last or cell.first < 1:
+        text = path.read_text(encoding="utf-8").removesuffix("\n")
+        lines = text.split("\n")  # splitlines would also cut at U+2028 and others
+        if len(lines) < cell.last:
             raise ValueError(
                 f"{path}: lines {cell.first} to {cell.last} are wanted, "
                 f"but it has {len(lines)}"

@@ -138,7 +138,8 @@ def loss(
     state, _ = jax.lax.scan(layer, state, steps)
     predictions = architecture.readout(params["outside"], state, config)
     losses = decoder.token_losses(predictions, tokens, mask)
-    return jnp.sum(losses) / jnp.maximum(jnp.sum(mask[:, 1:]), 1)
+    count = jnp.maximum(jnp.sum(mask[:, 1:]), 1)
+    return jnp.sum(losses) / count.astype(losses.dtype)
 
 
 def start(
@@ -204,7 +205,8 @@ def step(
         dropout=recipe.dropout,
     )
     chain = optimizer(recipe, architecture, config)
-    updates, inner = chain.update(gradient, state.optimizer, state.params)
+    with jax.numpy_dtype_promotion("standard"):  # Muon raises floats to integers
+        updates, inner = chain.update(gradient, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     speed = jnp.maximum(1 / (state.step.astype(jnp.float32) + 1), 1 / 200)
     average = jax.tree.map(lambda a, p: a + speed * (p - a), state.average, params)

@@ -68,9 +68,6 @@ def train(
     texts = mixture.read_cells(recipe, data)
     name = fingerprint(recipe, texts)
     _refuse_other_run(output, name)
-    output.mkdir(parents=True, exist_ok=True)
-    if not (output / CURVE).is_file():  # from now on the directory is this run's
-        _save_curve(output, [], name)
     tokenizer = vocabulary.train_vocabulary(
         (sentence for cell in texts for sentence in cell), recipe.vocabulary
     )
@@ -79,6 +76,9 @@ def train(
     encoded = [vocabulary.encode(tokenizer, cell, start) for cell in texts]
     key = jax.random.key(recipe.seed)
     state = training.start(key, recipe, gpt2.ARCHITECTURE, config)
+    output.mkdir(parents=True, exist_ok=True)
+    if not (output / CURVE).is_file():  # from now on the directory is this run's
+        _save_curve(output, [], name)
     state = _restore(output / PROGRESS, state)
     # killed between two files, the curve is ahead of the state
     curve = checkpoint.read_json(output / CURVE)["loss"][: int(state.step)]
@@ -185,8 +185,8 @@ def _blocks_seen(
         taken = min(len(block), recipe.steps - number)
         number, seen = number + taken, seen + taken / len(block)
         if number == recipe.steps:
-            return seen
-    raise AssertionError("blocks never end")
+            break
+    return seen
 
 
 def _refuse_other_run(output: pathlib.Path, name: str) -> None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools as ft
-from typing import Literal
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,6 @@ from jaxtyping import Array, Float, Int
 from jaxdisp.quant import grids
 
 Granularity = Literal["tensor", "channel", "group"]
-
-GRANULARITIES = ("tensor", "channel", "group")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,9 +33,10 @@ class Grouping:
 
     def __post_init__(self) -> None:
         """Checks the fields."""
-        if self.granularity not in GRANULARITIES:
+        allowed = get_args(Granularity)
+        if self.granularity not in allowed:
             raise ValueError(
-                f"granularity must be one of {GRANULARITIES}, got {self.granularity!r}"
+                f"granularity must be one of {allowed}, got {self.granularity!r}"
             )
         if not isinstance(self.group_size, int) or self.group_size < 1:
             raise ValueError(
@@ -94,7 +93,7 @@ def ungrouped(
         shape: that of the weight.
         grouping: the one given to `grouped`.
 
-    Raises and Reference: as `grouped`.
+    Reference: our own definition.
     """
     if len(shape) == 1 or grouping.granularity == "tensor":
         return groups.reshape(shape)
@@ -116,7 +115,9 @@ def thresholds(
         weight: a matrix, input-first, or a vector.
         grouping: which weights form a group.
 
-    Raises and Reference: as `grouped` and `grids.extent`.
+    Raises: as `grouped`.
+
+    Reference: as `grids.extent`.
     """
     return jax.vmap(grids.extent)(grouped(weight, grouping))
 
@@ -140,7 +141,10 @@ def round_groups(
         grid: which levels.
         grouping: which weights form a group.
 
-    Raises and Reference: as `grouped` and `grids.round_trip`.
+    Raises:
+        ValueError: as `grouped` and `grids.round_trip`.
+
+    Reference: as `grids.round_trip`.
     """
     word = grids.word_length(bits)
     return _round_groups(weight, limits, word, grid=grid, grouping=grouping)
@@ -166,9 +170,7 @@ def quantize_weight(
         grouping: which weights form a group.
         scale: fraction of the full range; 1 clips nothing, 0 gives 0.
 
-    Raises:
-        ValueError: if `weight` has neither one nor two axes, `bits` is a Python integer
-            outside 2..8, or the grid is unknown.
+    Raises: as `round_groups`.
 
     Reference: as `grids.round_trip`.
     """

@@ -13,9 +13,8 @@ The threshold is the top level of the first two and the outer edge of the last c
 `zero = round(-low / step)`, so that 0 is represented exactly; `midrise` has no 0.
 
 Values round to the nearest level, halves to the even code; in `midrise`, whose ties are
-the multiples of the step, upwards. NaN gives NaN, and so does a range that is not
-finite; refusing them is the reader's work. A subnormal step, which XLA flushes to 0 on
-the CPU, gives code 0.
+the multiples of the step, upwards. NaN gives NaN, as does a range that is not finite.
+A subnormal step, which XLA flushes to 0 on the CPU, gives code 0.
 """
 
 from typing import Literal, NamedTuple
@@ -26,8 +25,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 Grid = Literal["symmetric", "twos_complement", "midrise", "affine"]
-
-FEWEST_BITS, MOST_BITS = 2, 8
 
 
 @chex.dataclass(frozen=True, kw_only=True)
@@ -66,8 +63,7 @@ def within(threshold: Float[Array, ""]) -> Range:
 def extent(x: Float[Array, " value"]) -> Range:
     """Finds the smallest range that contains zero and every value.
 
-    Formula: `[min(0, x_1, x_2, ...), max(0, x_1, x_2, ...)]`, hence its `threshold` is
-    `max abs(x)`: nothing is clipped.
+    Formula: `[min(0, x_1, x_2, ...), max(0, x_1, x_2, ...)]`; nothing is clipped in it.
 
     Args:
         x: values, in any unit; NaN gives NaN.
@@ -78,17 +74,16 @@ def extent(x: Float[Array, " value"]) -> Range:
 
 
 def word_length(bits: Int[Array, ""] | int) -> Int[Array, ""]:
-    """Returns a number of bits as an array, which is not looked into: it may be traced.
+    """Returns a number of bits as an array; the value of a traced one is not checked.
 
     Raises:
         ValueError: if `bits` is a Python integer outside 2..8.
 
     Reference: our own definition.
     """
-    if isinstance(bits, int) and not FEWEST_BITS <= bits <= MOST_BITS:
+    if isinstance(bits, int) and not 2 <= bits <= 8:
         raise ValueError(
-            f"bits must be between {FEWEST_BITS} and {MOST_BITS}, got {bits}; "
-            "keep wider words in full precision"
+            f"bits must be between 2 and 8, got {bits}; keep wider words as they are"
         )
     return jnp.asarray(bits, jnp.int32)
 
@@ -135,7 +130,9 @@ def codes(
     Formula: `k` of the module's table, for the level that `round_trip` returns; 0 in a
     range of width 0, and void where `round_trip` gives NaN.
 
-    Args, Raises, Reference: as `round_trip`.
+    Args and Raises: as `round_trip`.
+
+    Reference: as `round_trip`.
     """
     lattice = _lattice(limits, bits, grid)
     first = lattice.lowest if grid == "affine" else jnp.zeros_like(lattice.lowest)
@@ -147,7 +144,9 @@ def levels(limits: Range, bits: int, *, grid: Grid) -> Float[Array, " level"]:
 
     Formula: the module's table; there are `2^bits` levels, `symmetric` has one less.
 
-    Args, Raises, Reference: as `round_trip`.
+    Args and Raises: as `round_trip`.
+
+    Reference: as `round_trip`.
     """
     lattice = _lattice(limits, bits, grid)
     count = 2**bits - (grid == "symmetric")
@@ -163,22 +162,21 @@ def _indices(x: Array, lattice: _Lattice, grid: Grid) -> Array:
 
 def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
     word = word_length(bits)
-    valid = (word >= FEWEST_BITS) & (word <= MOST_BITS)
+    valid = (word >= 2) & (word <= 8)
     half = jnp.left_shift(jnp.int32(1), word - 1).astype(limits.low.dtype)  # 2^(b-1)
     if grid == "affine":
         return _affine(limits, 2 * half - 1, valid)
-    shapes = {  # steps from 0 to the threshold, lowest index, highest index
-        "symmetric": (half - 1, 1 - half, half - 1),
-        "twos_complement": (half - 1, -half, half - 1),
-        "midrise": (half, -half, half - 1),
+    shapes = {  # steps from 0 to the threshold, lowest index, highest index, offset
+        "symmetric": (half - 1, 1 - half, half - 1, 0.0),
+        "twos_complement": (half - 1, -half, half - 1, 0.0),
+        "midrise": (half, -half, half - 1, 0.5),
     }
     if grid not in shapes:
         raise ValueError(f"grid must be affine or one of {list(shapes)}, got {grid!r}")
-    count, lowest, highest = shapes[grid]
+    count, lowest, highest, offset = shapes[grid]
     top = limits.threshold
     step, inverse = _spacing(top, count, valid)
     low = lowest * step if grid == "twos_complement" else -top
-    offset = 0.5 if grid == "midrise" else 0.0
     return _Lattice(step, inverse, lowest, highest, low, top, offset)
 
 

@@ -5,6 +5,7 @@ import functools as ft
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxdisp.measure import assignments, cube
@@ -73,11 +74,15 @@ def open_inputs(settings: Settings) -> Inputs:
     if settings.limit is not None:
         text = corpora.spread(text, settings.limit)
     fitting = cube.fitting(model, text)
-    if len(set(fitting.groups)) < 2:
-        raise ValueError(
-            f"{text.source}: {len(set(fitting.groups))} independent text is measured, "
-            "but intervals need at least 2; raise --limit or split groups.tsv"
-        )
+    _check_texts(fitting, "--limit")
+    for option, limit in (
+        ("--layer-limit", settings.layer_limit),
+        ("--set-limit", settings.set_limit),
+    ):
+        if limit < 0:
+            raise ValueError(f"{option} must be 0 (no such sweep) or more, got {limit}")
+        if limit:
+            _check_texts(corpora.spread(fitting, limit), option)
     if settings.set_limit:
         assignments.subsets(model.config.n_layers, settings.protect)
     return Inputs(
@@ -86,6 +91,15 @@ def open_inputs(settings: Settings) -> Inputs:
         left_out=tuple(sorted(set(text.lines) - set(fitting.lines))),
         chosen=contrast(fitting.languages, model.training_bytes, settings.reference),
     )
+
+
+def _check_texts(text: Corpus, option: str) -> None:
+    n_groups = len(set(text.groups))
+    if n_groups < 2:
+        raise ValueError(
+            f"{text.source}: {n_groups} independent text would be measured, but "
+            f"intervals need at least 2; raise {option}, or split groups.tsv"
+        )
 
 
 def work(settings: Settings, inputs: Inputs) -> int:
@@ -175,7 +189,7 @@ def _sweep(
             advance(len(piece) * per_config)
     n_tokens, n_bytes = cube.sizes(inputs.model, corpus)
     evaluation = Evaluation(
-        nll=np.concatenate(parts), n_tokens=n_tokens, n_bytes=n_bytes
+        nll=jnp.asarray(np.concatenate(parts)), n_tokens=n_tokens, n_bytes=n_bytes
     )
     return survey(
         inputs.model,

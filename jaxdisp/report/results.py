@@ -203,7 +203,7 @@ def gateway_sentence(rows: list[dict[str, Any]], n_layers: int) -> str:
 
     Reference: our own definition.
     """
-    if n_layers < 4 or len(rows[0]["layers"]) != 3:
+    if n_layers < 5 or len(rows[0]["layers"]) != 3:
         return ""
     claimed = list(assignments.gateways(n_layers))
     rank = next(row["rank"] for row in rows if row["layers"] == claimed)

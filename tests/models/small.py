@@ -3,6 +3,7 @@
 import functools as ft
 import json
 import math
+import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +11,7 @@ import numpy as np
 import safetensors.numpy
 import tokenizers
 
+import jaxdisp
 from jaxdisp.models import mixture, vocabulary
 
 SENTENCES = (
@@ -156,6 +158,8 @@ def write_texts(directory):
     return directory
 
 
+ASSETS = pathlib.Path(jaxdisp.__file__).parent / "assets"
+
 RECIPE = """
 name = "tiny"
 
@@ -167,7 +171,7 @@ context = 24
 vocabulary = 300
 
 [schedule]
-steps = 40
+steps = 24
 tokens_per_step = 96
 learning_rate = 0.02
 table_learning_rate = 0.02

@@ -146,7 +146,8 @@ def test_models_written_for_transformers(name, tmp_path):
     config = gpt2.read_config(entries)
     params = models.load(small.write(tmp_path / "a", entries)).params
     out = tmp_path / "b"
-    checkpoint.write(out, gpt2.ARCHITECTURE, config, params, {"bos_token_id": 0})
+    more = {"bos_token_id": 0, "eos_token_id": 0}
+    checkpoint.write(out, gpt2.ARCHITECTURE, config, params, more)
     small.write_tokenizer(out)
     reference, _ = open_in_transformers(out)
     tokens = small.tokens(entries)

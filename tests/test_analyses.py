@@ -1,0 +1,33 @@
+"""Every analysis runs in its smallest size, and defines nothing of its own."""
+
+import ast
+import importlib.util
+import pathlib
+
+import pytest
+
+FOLDER = pathlib.Path(__file__).parent.parent / "analyses"
+PAGES = sorted(FOLDER.glob("*.py"))
+PARTS = ("Question:", "Data:", "Method:", "Expected:", "Output:")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_runs_in_its_smallest_size(path, capsys):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(module.SMOKE)
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_is_a_page_that_defines_no_formula(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstring = ast.get_docstring(tree) or ""
+    assert [part for part in PARTS if part not in docstring] == []
+    defined = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+    assert defined == ["Config", "main"]
