@@ -60,7 +60,7 @@ def main(config: Config) -> None:
             seed=config.seed,
         )
         inputs = jobs.open_inputs(settings)
-        found = jobs.execute(settings, inputs, None, lambda done: None)
+        found = jobs.execute(settings, inputs, None)
         cells = tables.degradation_cells(found["degradation"])
         print(f"\n{jobs.describe(settings.quantizer)}")
         print(tables.aligned(tables.DEGRADATION_HEADER, cells))

@@ -273,7 +273,11 @@ def _execute(
         refuse(str(error))
     total = jobs.work(wanted, inputs)
     with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
-        found = jobs.execute(wanted, inputs, kept, bar.update)
+        try:
+            found = jobs.execute(wanted, inputs, kept, bar.update)
+        except OSError as error:  # such as a full disk
+            bar.close()
+            refuse(f"{error}; the same command resumes")
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:

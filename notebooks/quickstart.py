@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Quickstart: what does 4-bit quantization cost each language?
 #
-# The idea of `jaxdisp` fits in one array: `nll[config, language, sentence]`, the loss in
-# nats of every sentence, in every language, in every configuration of the model. The
-# sentences are parallel (sentence 17 says the same thing in every language), so every
-# statistic made of this array is paired.
+# The idea of `jaxdisp` fits in one array: `nll[config, language, sentence]`, the loss
+# in nats of every sentence, in every language, in every configuration of the model.
+# The sentences are parallel (sentence 17 says the same thing in every language), so
+# every statistic made of this array is paired.
 
 # %%
 import jax
@@ -27,12 +27,13 @@ from jaxdisp.measure import corpus, degradation, disparity
 
 # %% [markdown]
 # The package brings a small multilingual GPT-2 and 128 parallel sentences in 16
-# languages, in 16 short texts. Any directory in Hugging Face format and any directory of
-# aligned `<language>.txt` files will do as well.
+# languages, in 16 short texts. Any directory in Hugging Face format and any directory
+# of aligned `<language>.txt` files will do as well.
 
 # %%
 model = models.load()
-text = corpus.spread(measure.load_corpus(languages=["en", "de", "ko", "sw"]), limit=48)
+languages = ["en", "de", "ko", "sw"]
+text = corpus.spread(measure.load_corpus(languages=languages), limit=48)
 print(model.config)
 print(text.languages, text.n_sentences, "sentences", len(set(text.groups)), "texts")
 
@@ -58,8 +59,8 @@ print(cube.nll.shape, "= config, language, sentence")
 # ## What each language loses
 #
 # Nats per parallel sentence is the unit to compare languages by: tokens differ between
-# languages, and so do bytes. Sentences of one text are not independent, so the bootstrap
-# resamples whole texts, the same ones in every language.
+# languages, and so do bytes. Sentences of one text are not independent, so the
+# bootstrap resamples whole texts, the same ones in every language.
 
 # %%
 key = jax.random.key(0)

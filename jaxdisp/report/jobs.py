@@ -68,6 +68,8 @@ def open_inputs(settings: Settings) -> Inputs:
 
     Reference: our own definition.
     """
+    if not 0 <= settings.seed < 2**32:
+        raise ValueError(f"seed must be between 0 and 2^32 - 1, got {settings.seed}")
     model = load(settings.model, settings.revision)
     text = corpora.load_corpus(settings.corpus, settings.languages)
     check_quantizer(model, settings.quantizer)
@@ -122,7 +124,10 @@ def work(settings: Settings, inputs: Inputs) -> int:
 
 
 def execute(
-    settings: Settings, inputs: Inputs, run: runs.Run | None, advance: Advance
+    settings: Settings,
+    inputs: Inputs,
+    run: runs.Run | None = None,
+    advance: Advance = int,
 ) -> dict[str, Any]:
     """Does what the settings ask for, and writes the run if there is one.
 
@@ -130,7 +135,8 @@ def execute(
         settings: of the run.
         inputs: opened.
         run: where results are kept; None writes nothing.
-        advance: called with the number of sentences done since the last call.
+        advance: called with the number of sentences done since the last call; the
+            default only takes note.
 
     Returns:
         The content of `results.json`.

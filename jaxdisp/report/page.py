@@ -46,7 +46,7 @@ paired BCa bootstrap over {{ n_groups }} texts{{ left_out }}.</p>
 <p><img src="{{ images["layers"] }}" alt="degradation by layer and language"></p>
 <p class="note">Measured on {{ layer_sentences }} sentences per language. Left: one
 layer quantized, all others in full precision. Right: everything quantized but one
-layer.</p>
+layer. Intervals are pointwise: about one in twenty excludes 0 by chance alone.</p>
 {% endif %}
 {% if sets %}
 <h2>Which {{ set_size }} layers to protect</h2>

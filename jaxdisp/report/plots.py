@@ -46,19 +46,10 @@ def degradation_figure(
 
 def _bars(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
     places = np.arange(len(rows))
-    value = np.array([row["d_sent"] for row in rows])
-    low = np.array([row["d_sent_low"] for row in rows])
-    high = np.array([row["d_sent_high"] for row in rows])
+    value, low, high = _bounds(rows)
     colours = [GREY if row["flag"] else BLUE for row in rows]
     axes.barh(places, value, color=colours, height=0.7)
-    axes.errorbar(
-        value,
-        places,
-        xerr=[value - low, high - value],
-        fmt="none",
-        ecolor="black",
-        lw=1,
-    )
+    axes.hlines(places, low, high, color="black", lw=1)
     names = [
         f"{row['language']} ({row['flag']})" if row["flag"] else row["language"]
         for row in rows
@@ -68,19 +59,27 @@ def _bars(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
     axes.set_xlabel("degradation (nats per parallel sentence, 95 % interval)")
 
 
+def _bounds(rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Estimates, low and high bounds; NaN, which draws nothing, where there is none."""
+    names = ("d_sent", "d_sent_low", "d_sent_high")
+    return np.array([[row[name] for row in rows] for name in names], float)
+
+
 def _against_training(
     axes: matplotlib.axes.Axes, rows: Sequence[dict[str, Any]]
 ) -> None:
     text = np.array([row["training_bytes"] for row in rows]) / 1e6
-    value = np.array([row["d_sent"] for row in rows])
-    low = np.array([row["d_sent_low"] for row in rows])
-    high = np.array([row["d_sent_high"] for row in rows])
-    axes.errorbar(
-        text, value, yerr=[value - low, high - value], fmt="o", color=BLUE, ms=4, lw=1
-    )
-    for row, x, y in zip(rows, text, value, strict=True):
+    value, low, high = _bounds(rows)
+    axes.plot(text, value, "o", color=BLUE, ms=4)
+    axes.vlines(text, low, high, color=BLUE, lw=1)
+    for place, at in enumerate(np.argsort(text, kind="stable")):
+        left = place % 2  # neighbours on the axis are named on opposite sides
         axes.annotate(
-            row["language"], (x, y), xytext=(4, 3), textcoords="offset points"
+            rows[at]["language"],
+            (text[at], value[at]),
+            xytext=(-4 if left else 4, 3),
+            ha="right" if left else "left",
+            textcoords="offset points",
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
@@ -105,33 +104,44 @@ def layer_figure(
         axes = figure.subplots(1, 2)
         quantized = [row for row in rows if row["treatment"] == "quantized"]
         protected = [row for row in rows if row["treatment"] == "protected"]
-        _heat(figure, axes[0], quantized, 1, "lost when only this is quantized")
-        _heat(figure, axes[1], protected, -1, "saved when only this is protected")
+        order = _hardest_hit_first(quantized)
+        _heat(figure, axes[0], quantized, order, 1)
+        _heat(figure, axes[1], protected, order, -1)
+        axes[0].set_title("lost when only this is quantized", fontsize=9)
+        axes[1].set_title("saved when only this is protected", fontsize=9)
         figure.suptitle(title, fontsize=10)
     return figure
+
+
+def _hardest_hit_first(rows: Sequence[dict[str, Any]]) -> list[str]:
+    total: dict[str, float] = {}
+    for row in rows:
+        total[row["language"]] = total.get(row["language"], 0.0) + row["effect"]
+    return sorted(total, key=lambda language: -total[language])
 
 
 def _heat(
     figure: matplotlib.figure.Figure,
     axes: matplotlib.axes.Axes,
     rows: Sequence[dict[str, Any]],
+    languages: list[str],
     sign: int,
-    title: str,
 ) -> None:
-    languages = list(dict.fromkeys(row["language"] for row in rows))
     n_layers = 1 + max(row["layer"] for row in rows)
     table = np.zeros((len(languages), n_layers))
+    clear = []
     for row in rows:
-        table[languages.index(row["language"]), row["layer"]] = sign * row["effect"]
-    order = np.argsort(-table.sum(axis=1), kind="stable")
+        place = (languages.index(row["language"]), row["layer"])
+        table[place] = sign * row["effect"]
+        low, high = row["effect_low"], row["effect_high"]
+        if low is not None and high is not None and (low > 0 or high < 0):
+            clear.append(place)
     limit = float(np.abs(table).max()) or 1.0
-    image = axes.imshow(
-        table[order], cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto"
-    )
-    axes.set_yticks(range(len(languages)), [languages[n] for n in order])
+    image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    axes.plot([layer for _, layer in clear], [n for n, _ in clear], "k.", ms=3)
+    axes.set_yticks(range(len(languages)), languages)
     axes.set_xticks(range(n_layers), [str(n) for n in range(n_layers)])
-    axes.set_xlabel("layer")
-    axes.set_title(title, fontsize=9)
+    axes.set_xlabel("layer (dot: 95 % interval excludes 0)")
     figure.colorbar(image, ax=axes, label="nats per parallel sentence")
 
 

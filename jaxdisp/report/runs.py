@@ -46,11 +46,18 @@ def begin(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -
 
     Reference: our own definition.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    if directory.exists() and not _holds_nothing(directory):
         _clear(directory, config, overwrite=overwrite)
     (directory / UNFINISHED).mkdir(parents=True, exist_ok=True)
     write_json(directory / "config.json", config)
     return Run(directory=directory, config=config, began=time.monotonic())
+
+
+def _holds_nothing(directory: pathlib.Path) -> bool:
+    """Says so, too, of a run that was killed before its settings were written."""
+    return directory.is_dir() and all(
+        path.name in (UNFINISHED, "config.json.part") for path in directory.iterdir()
+    )
 
 
 def _clear(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -> None:

@@ -38,13 +38,13 @@ ENTRIES = {
 
 
 @ft.cache
-def tokenizer_text():
-    """A byte-level vocabulary of `TOKENS` tokens, as the text of `tokenizer.json`."""
-    return vocabulary.train_vocabulary(SENTENCES, TOKENS).to_str()
+def tokenizer_text(size=TOKENS):
+    """A byte-level vocabulary as the text of `tokenizer.json`."""
+    return vocabulary.train_vocabulary(SENTENCES, size).to_str()
 
 
-def tokenizer():
-    return tokenizers.Tokenizer.from_str(tokenizer_text())
+def tokenizer(size=TOKENS):
+    return tokenizers.Tokenizer.from_str(tokenizer_text(size))
 
 
 def entries(**changes):
@@ -151,7 +151,8 @@ def write_texts(directory):
             for number in range(12):
                 words = SENTENCES[number % 3 if language == "xx" else 3].split()
                 start = (number + count) % 4
-                lines.append(" ".join([f"{number}", *words[start : start + 3]]))
+                last = None if language == "yy" and number % 2 else start + 3
+                lines.append(" ".join([f"{number}", *words[start:last]]))
             count += 1
             path = directory / source / f"{language}.txt"
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -167,7 +168,7 @@ name = "tiny"
 layers = 2
 heads = 2
 width = 8
-context = 24
+context = 16
 vocabulary = 300
 
 [schedule]

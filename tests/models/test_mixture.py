@@ -20,7 +20,7 @@ def test_a_recipe_says_what_its_file_says(tmp_path):
         "layers": 2,
         "heads": 2,
         "width": 8,
-        "context": 24,
+        "context": 16,
         "vocabulary": 300,
         "steps": 24,
         "tokens_per_step": 96,

@@ -100,7 +100,7 @@ def test_the_running_average_is_what_is_written(finished):
 
 
 def cells_of(finished):
-    """The pieces of every cell: sentences cut after each 24 tokens."""
+    """The pieces of every cell: sentences cut after each 16 tokens."""
     recipe, data = small.recipe(finished.place)
     tokenizer = models.load(finished.output).tokenizer
     cells = []
@@ -108,9 +108,9 @@ def cells_of(finished):
         pieces = []
         for sentence in cell:
             ids = [0, *tokenizer.encode(sentence).ids]
-            pieces += [tuple(ids[n : n + 24]) for n in range(0, len(ids), 24)]
+            pieces += [tuple(ids[n : n + 16]) for n in range(0, len(ids), 16)]
         cells.append(pieces)
-    assert any(len(ids) < 24 and ids[0] != 0 for ids in cells[2]), "no long sentence"
+    assert any(len(ids) < 16 and ids[0] != 0 for ids in cells[2]), "no long sentence"
     assert len({piece for cell in cells for piece in cell}) == sum(map(len, cells))
     return cells
 
@@ -141,7 +141,7 @@ def test_the_record(finished):
         "layers": 2,
         "heads": 2,
         "width": 8,
-        "context": 24,
+        "context": 16,
         "vocabulary": 300,
         "learning_rate": 0.02,
         "table_learning_rate": 0.02,
