@@ -30,7 +30,7 @@ test: .venv/.test
 test-torch: .venv/.torch
 	.venv/bin/pytest -m torch
 
-lint: .venv/.lint
+lint: .venv/.test
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
@@ -57,11 +57,6 @@ clean:
 
 .venv/.core: .venv/.made $(PINS)
 	$(PIP) -e .
-	@touch $@
-
-# pyright runs on node, which its extra brings as a wheel
-.venv/.lint: .venv/.made $(PINS)
-	$(PIP) -e '.[dev]' 'pyright[nodejs]'
 	@touch $@
 
 .venv/.test: .venv/.made $(PINS)

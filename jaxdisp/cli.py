@@ -131,28 +131,7 @@ def measure(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Show what quantization costs each language, with intervals."""
-    _execute(
-        {
-            "command": "measure",
-            "model": model,
-            "revision": revision,
-            "corpus": corpus,
-            "languages": _names(languages),
-            "limit": limit,
-            "reference": reference,
-            "seed": seed,
-        },
-        {
-            "bits": bits,
-            "grid": grid,
-            "granularity": granularity,
-            "group_size": group_size,
-            "include": ("matrices", *(_names(include) or ())),
-        },
-        output,
-        as_json=as_json,
-        overwrite=overwrite,
-    )
+    _execute("measure", dict(locals()))
 
 
 @app.command()
@@ -190,31 +169,7 @@ def run(
 
     Killed at any moment, the same command goes on where it stopped.
     """
-    _execute(
-        {
-            "command": "run",
-            "model": model,
-            "revision": revision,
-            "corpus": corpus,
-            "languages": _names(languages),
-            "limit": limit,
-            "reference": reference,
-            "seed": seed,
-            "layer_limit": layer_limit,
-            "set_limit": set_limit,
-            "protect": protect,
-        },
-        {
-            "bits": bits,
-            "grid": grid,
-            "granularity": granularity,
-            "group_size": group_size,
-            "include": ("matrices", *(_names(include) or ())),
-        },
-        output,
-        as_json=as_json,
-        overwrite=overwrite,
-    )
+    _execute("run", dict(locals()))
 
 
 @app.command()
@@ -249,23 +204,31 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _execute(
-    settings: dict[str, Any],
-    quantizer: dict[str, Any],
-    output: pathlib.Path | None,
-    *,
-    as_json: bool,
-    overwrite: bool,
-) -> None:
+def _settings(command: str, options: dict[str, Any]) -> "jobs.Settings":
+    from jaxdisp.models import Quantizer
+    from jaxdisp.report import jobs
+
+    fields = ("bits", "grid", "granularity", "group_size")
+    quantizer = {name: options.pop(name) for name in fields}
+    included = ("matrices", *(_names(options.pop("include")) or ()))
+    options["languages"] = _names(options["languages"])
+    return jobs.Settings(
+        command=command, quantizer=Quantizer(include=included, **quantizer), **options
+    )
+
+
+def _execute(command: str, options: dict[str, Any]) -> None:
+    """Carries out `measure` or `run` with the options as they were given."""
     import tqdm
 
-    from jaxdisp.models import Quantizer
     from jaxdisp.report import jobs, runs
 
+    output, as_json = options.pop("output"), options.pop("as_json")
+    overwrite = options.pop("overwrite")
+    kept = None
     try:
-        wanted = jobs.Settings(quantizer=Quantizer(**quantizer), **settings)
+        wanted = _settings(command, options)
         inputs = jobs.open_inputs(wanted)
-        kept = None
         if output is not None:
             configuration = jobs.configuration(wanted, inputs)
             kept = runs.begin(output, configuration, overwrite=overwrite)
@@ -292,10 +255,14 @@ def _execute(
 def _show(
     settings: "jobs.Settings", inputs: "jobs.Inputs", found: dict[str, Any]
 ) -> None:
+    from jaxdisp.models.model import count_parameters
     from jaxdisp.report import jobs, page, tables
 
     echo = typer.echo
-    echo(f"{inputs.model.source}: {jobs.describe(settings.quantizer)}")
+    echo(
+        f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
+        f"parameters: {jobs.describe(settings.quantizer)}"
+    )
     echo(
         f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
         f"{inputs.corpus.source} corpus"

@@ -81,7 +81,7 @@ def evaluate(
     assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
     quantizers: Sequence[Quantizer],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
     """Measures the loss of every sentence in every language and configuration.
 

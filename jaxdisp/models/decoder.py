@@ -73,12 +73,18 @@ class Architecture:
 
 
 def leaf(params: Parameters, path: Path) -> Any:
-    """Returns the array stored under `path`. Reference: our own definition."""
+    """Returns the array stored under `path`.
+
+    Reference: our own definition.
+    """
     return ft.reduce(lambda node, key: node[key], path, params)
 
 
 def assemble(leaves: dict[Path, Any]) -> Parameters:
-    """Builds nested parameters from arrays by path. Reference: our own definition."""
+    """Builds nested parameters from arrays by path.
+
+    Reference: our own definition.
+    """
     params: Parameters = {}
     for path, value in leaves.items():
         node = params

@@ -181,5 +181,11 @@ def _digest(paths: list[pathlib.Path]) -> str:
 
 
 def count_parameters(model: Model) -> int:
-    """Counts the numbers in a model. Reference: our own definition."""
-    return sum(int(np.size(x)) for x in jax.tree.leaves(model.params))
+    """Counts the numbers in a model.
+
+    Args:
+        model: an open model.
+
+    Reference: our own definition.
+    """
+    return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(model.params))

@@ -56,7 +56,9 @@ def begin(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -
 def _holds_nothing(directory: pathlib.Path) -> bool:
     """Says so, too, of a run that was killed before its settings were written."""
     return directory.is_dir() and all(
-        path.name in (UNFINISHED, "config.json.part") for path in directory.iterdir()
+        path.name == "config.json.part"
+        or (path.name == UNFINISHED and path.is_dir() and not any(path.iterdir()))
+        for path in directory.iterdir()
     )
 
 
