@@ -16,6 +16,9 @@ import jaxdisp
 if TYPE_CHECKING:
     from jaxdisp.report import jobs
 
+FEW_TEXTS = 10
+"""Texts below which a bootstrap interval rests on too little to be trusted."""
+
 app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
@@ -210,11 +213,9 @@ def _settings(command: str, options: dict[str, Any]) -> "jobs.Settings":
 
     fields = ("bits", "grid", "granularity", "group_size")
     quantizer = {name: options.pop(name) for name in fields}
-    included = ("matrices", *(_names(options.pop("include")) or ()))
+    quantizer["include"] = ("matrices", *(_names(options.pop("include")) or ()))
     options["languages"] = _names(options["languages"])
-    return jobs.Settings(
-        command=command, quantizer=Quantizer(include=included, **quantizer), **options
-    )
+    return jobs.Settings(command=command, quantizer=Quantizer(**quantizer), **options)
 
 
 def _execute(command: str, options: dict[str, Any]) -> None:
@@ -285,6 +286,8 @@ def _show(
         "\nD_sent: nats lost per parallel sentence; D_byte: bits lost per byte; loss: "
         "bits per byte\nin full precision. Intervals: paired BCa bootstrap over texts."
     )
+    if found["n_groups"] < FEW_TEXTS:
+        echo(f"Only {found['n_groups']} texts: take these intervals with caution.")
     if "protection_sets" in found:
         sets = page.set_cells(found["protection_sets"][:3])
         echo("\n" + tables.aligned(page.SET_HEADER, sets))
@@ -293,7 +296,8 @@ def _show(
 
 def main() -> None:
     """Runs the command line, turning errors of usage into one line."""
-    usage_error = typer.BadParameter.__bases__[0]  # click's, wherever typer keeps it
+    # click's UsageError, which typer keeps in places that change
+    usage_error: Any = typer.BadParameter.__bases__[0]
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except usage_error as error:

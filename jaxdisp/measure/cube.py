@@ -4,29 +4,29 @@ A configuration is data: an integer per layer says which version of its weights 
 One compiled program per shape of batch serves every configuration and language.
 """
 
-import dataclasses
 import functools as ft
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure.batches import make_batches
 from jaxdisp.models import decoder, vocabulary
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, quantize
+from jaxdisp.result import result
 
-TOKENS_PER_BATCH = 4096
-SHAPES = 4
+THREADS = 2
 CONFIGS_PER_CALL = 8
 """On accelerators; a CPU is busy with one configuration at a time."""
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Evaluation:
     """Losses in nats per sentence, and the size of each sentence.
 
@@ -37,15 +37,6 @@ class Evaluation:
     nll: Float[Array, "config language sentence"]
     n_tokens: Int[Array, "language sentence"]
     n_bytes: Int[Array, "language sentence"]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Sentences of one length class: token numbers, mask, and their flat places."""
-
-    tokens: Int[np.ndarray, "batch sentence token"]
-    mask: Bool[np.ndarray, "batch sentence token"]
-    places: Int[np.ndarray, " place"]
 
 
 def fitting(model: Model, corpus: corpora.Corpus) -> corpora.Corpus:
@@ -111,7 +102,8 @@ def evaluate(
     nll = np.zeros((len(sites), len(flat)), np.float32)
     batches = make_batches(flat, model.config.context)
     together = 1 if jax.default_backend() == "cpu" else CONFIGS_PER_CALL
-    for first in range(0, len(sites), together):
+
+    def fill(first: int) -> int:
         chunk = sites[first : first + together]
         filled = np.pad(chunk, ((0, together - len(chunk)), (0, 0)), mode="edge")
         for batch in batches:
@@ -127,8 +119,13 @@ def evaluate(
             columns = np.asarray(losses).reshape(together, -1)
             kept = columns[: len(chunk), : len(batch.places)]
             nll[first : first + len(chunk), batch.places] = kept
-        if progress is not None:
-            progress(len(chunk))
+        return len(chunk)
+
+    # a second thread fills the moments in which XLA works on one core
+    with futures.ThreadPoolExecutor(THREADS) as pool:
+        for done in pool.map(fill, range(0, len(sites), together)):
+            if progress is not None:
+                progress(done)
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
     return Evaluation(
@@ -196,7 +193,7 @@ def batch_losses(
 
 
 def check_assignments(
-    assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
+    assignments: Int[np.ndarray, "config entry"] | Sequence[Sequence[int]],
     n_layers: int,
     n_quantizers: int,
 ) -> Int[np.ndarray, "config site"]:
@@ -228,40 +225,6 @@ def check_assignments(
     if sites.shape[1] == n_layers:
         sites = np.pad(sites, ((0, 0), (0, 1)))
     return sites.astype(np.int32)
-
-
-def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:
-    """Groups sentences of similar length into few shapes.
-
-    Definition: sentences sorted by length are cut into four equal parts, each padded to
-    its longest sentence rounded up to a multiple of 8 (but not beyond the context), and
-    split into equal batches of at most `TOKENS_PER_BATCH` tokens.
-
-    Args:
-        sentences: token numbers, no longer than the context.
-        context: tokens that the model can take.
-
-    Reference: our own definition.
-    """
-    order = np.argsort([len(s) for s in sentences], kind="stable")
-    made = []
-    for places in np.array_split(order, SHAPES):
-        if places.size == 0:
-            continue
-        longest = max(len(sentences[p]) for p in places)
-        length = min(-(-longest // 8) * 8, context)
-        n_batches = -(-len(places) * length // TOKENS_PER_BATCH)
-        rows = -(-len(places) // n_batches)
-        tokens = np.zeros((n_batches * rows, length), np.int32)
-        mask = np.zeros((n_batches * rows, length), bool)
-        for row, place in enumerate(places):
-            tokens[row, : len(sentences[place])] = sentences[place]
-            mask[row, : len(sentences[place])] = True
-        shape = (n_batches, rows, length)
-        made.append(
-            Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
-        )
-    return made
 
 
 def _encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:

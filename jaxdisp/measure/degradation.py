@@ -1,18 +1,18 @@
 """Degradation: what each language loses, in three units, with paired intervals."""
 
-import chex
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxdisp.measure.cube import Evaluation
+from jaxdisp.result import result
 from jaxdisp.stats import bca, bootstrap
 
 COLLAPSED = 0.9
 """Share of the loss of a uniform guess above which a model no longer predicts."""
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Degradation:
     """What each language loses in each configuration, against full precision.
 
@@ -75,24 +75,20 @@ def degradation(
     resamples = bootstrap.resample(columns, groups, key=key)
     loss = jnp.mean(evaluation.nll, axis=-1)
     per_token = jnp.sum(evaluation.nll, axis=-1) / jnp.sum(evaluation.n_tokens, axis=-1)
+    found = bootstrap.interval(resamples, _in_each_unit)
     return Degradation(
-        per_sentence=bootstrap.interval(resamples, _per_sentence),
-        per_byte=bootstrap.interval(resamples, _per_byte),
-        per_token=bootstrap.interval(resamples, _per_token),
+        per_sentence=found["sentence"],
+        per_byte=found["byte"],
+        per_token=found["token"],
         loss=loss,
         collapsed=per_token > COLLAPSED * np.log(vocabulary),
     )
 
 
-def _per_sentence(sums: Array, n_sentences: Array) -> Array:
-    return sums[:-2] / n_sentences
-
-
-def _per_byte(sums: Array, n_sentences: Array) -> Array:
-    del n_sentences
-    return sums[:-2] / (sums[-2] * np.float32(np.log(2.0)))
-
-
-def _per_token(sums: Array, n_sentences: Array) -> Array:
-    del n_sentences
-    return sums[:-2] / sums[-1]
+def _in_each_unit(sums: Array, n_sentences: Array) -> dict[str, Array]:
+    added, n_bytes, n_tokens = sums[:-2], sums[-2], sums[-1]
+    return {
+        "sentence": added / n_sentences,
+        "byte": added / (n_bytes * np.log(2.0)),
+        "token": added / n_tokens,
+    }

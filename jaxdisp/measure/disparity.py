@@ -1,9 +1,8 @@
 """Disparity: how unequally languages lose, always beside how much they lose."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.degradation import losses_added
+from jaxdisp.result import result
 from jaxdisp.stats import bca, bootstrap
 
 
@@ -23,7 +23,7 @@ class Contrast:
     rule: str
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Disparity:
     """How unequally languages lose, in nats per parallel sentence unless stated.
 
@@ -132,26 +132,25 @@ def disparity(
     resamples = bootstrap.resample(added, groups, key=key)
     sides = jnp.asarray(weights, resamples.sums.dtype)
 
-    def losses(sums: Array, n_sentences: Array) -> Array:
-        return sums / n_sentences
+    def measures(sums: Array, n_sentences: Array) -> dict[str, Array]:
+        losses = sums / n_sentences
+        low_high = losses @ sides.T
+        return {
+            "mean": jnp.mean(losses, axis=-1),
+            "worst": jnp.max(losses, axis=-1),
+            "max_min": jnp.ptp(losses, axis=-1),
+            "gini": jax.vmap(gini)(losses),
+            "difference": low_high[:, 0] - low_high[:, 1],
+            "log_ratio": _log_ratio(low_high),
+            "low_high": low_high,
+        }
 
-    def low_high(sums: Array, n_sentences: Array) -> Array:
-        return losses(sums, n_sentences) @ sides.T
-
-    def each(statistic: Callable[..., Array]) -> bca.Interval:
-        return bootstrap.interval(resamples, statistic)
-
-    both = each(low_high)
-    estimate = losses(resamples.sums, resamples.n_sentences)
+    found = bootstrap.interval(resamples, measures)
+    sides_apart = found.pop("low_high")
     return Disparity(
-        mean=each(lambda s, n: jnp.mean(losses(s, n), axis=-1)),
-        worst=each(lambda s, n: jnp.max(losses(s, n), axis=-1)),
-        max_min=each(lambda s, n: jnp.ptp(losses(s, n), axis=-1)),
-        gini=each(lambda s, n: jax.vmap(gini)(losses(s, n))),
-        difference=each(lambda s, n: low_high(s, n) @ jnp.asarray([1.0, -1.0])),
-        log_ratio=each(lambda s, n: _log_ratio(low_high(s, n))),
-        bounded=jnp.all(both.low > 0, axis=-1),
-        worst_language=jnp.argmax(estimate, axis=-1),
+        bounded=jnp.all(sides_apart.low > 0, axis=-1),
+        worst_language=jnp.argmax(resamples.sums, axis=-1),
+        **found,
     )
 
 

@@ -1,6 +1,5 @@
 """Surveys: configurations evaluated on a corpus, with everything said about them."""
 
-import chex
 import jax
 import numpy as np
 from jaxtyping import Array, Float
@@ -10,9 +9,10 @@ from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.degradation import Degradation, degradation
 from jaxdisp.measure.disparity import Contrast, Disparity, disparity, weights_of
 from jaxdisp.models.model import Model
+from jaxdisp.result import result
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Survey:
     """Losses of configurations, what each language loses, and how unequally."""
 

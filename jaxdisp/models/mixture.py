@@ -117,10 +117,11 @@ def _recipe(content: dict[str, Any]) -> Recipe:
         _refuse_unknown("source", source, SOURCE)
     settings = content["model"] | content["schedule"]
     _refuse_unknown("model or schedule", settings, (*LEAST, *RATES))
+    numbers: dict[str, Any] = {name: _count(settings, name) for name in LEAST}
+    numbers |= {name: _rate(settings, name) for name in RATES}
     recipe = Recipe(
         name=content["name"],
-        **{name: _count(settings, name) for name in LEAST},
-        **{name: _rate(settings, name) for name in RATES},
+        **numbers,
         sources=tuple(
             Source(
                 name=source["name"],

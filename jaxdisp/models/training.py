@@ -3,7 +3,6 @@
 import functools as ft
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,9 +10,10 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 from optax import contrib
 
 from jaxdisp.models import decoder, mixture
+from jaxdisp.result import result
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class State:
     """Where a training run stands: parameters, optimizer, their running average."""
 

@@ -72,7 +72,7 @@ def train(
         (sentence for cell in texts for sentence in cell), recipe.vocabulary
     )
     config = configuration(recipe, tokenizer)
-    start = tokenizer.token_to_id(vocabulary.START)
+    start = tokenizer.get_vocab()[vocabulary.START]
     encoded = [vocabulary.encode(tokenizer, cell, start) for cell in texts]
     key = jax.random.key(recipe.seed)
     state = training.start(key, recipe, gpt2.ARCHITECTURE, config)
@@ -236,7 +236,7 @@ def _write_model(
     state: training.State,
     record: dict[str, Any],
 ) -> None:
-    start = tokenizer.token_to_id(vocabulary.START)
+    start = tokenizer.get_vocab()[vocabulary.START]
     entries = {"bos_token_id": start, "eos_token_id": start}
     checkpoint.write(output, gpt2.ARCHITECTURE, config, state.average, entries)
     tokenizer.save(str(output / "tokenizer.json"))

@@ -19,15 +19,16 @@ A subnormal step, which XLA flushes to 0 on the CPU, gives code 0.
 
 from typing import Literal, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxdisp.result import result
+
 Grid = Literal["symmetric", "twos_complement", "midrise", "affine"]
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Range:
     """The values a grid is laid over, from `low` to `high`, in the values' unit."""
 

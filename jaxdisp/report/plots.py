@@ -11,7 +11,7 @@ import matplotlib.ticker
 import numpy as np
 
 BLUE, RED, GREY = "#2b6a99", "#b5432a", "#777777"
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -3,12 +3,13 @@
 import os
 from concurrent import futures
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy import special, stats
+
+from jaxdisp.result import result
 
 # columns that one thread takes at a time
 BLOCK = 400
@@ -16,7 +17,7 @@ BLOCK = 400
 ROUNDINGS = 4
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Interval:
     """An estimate with its bounds and standard error; NaN bounds mean unbounded."""
 

@@ -1,20 +1,22 @@
 """Paired cluster bootstrap: every resample of every column in one matrix product."""
 
+import functools as ft
 from collections.abc import Callable
+from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from jaxdisp.result import result
 from jaxdisp.stats import bca
 
 MIN_DRAWS = 100
 
 
-@chex.dataclass(frozen=True, kw_only=True)
+@result
 class Resamples:
     """Sums over sentences, and their number: of the data, draws, left-out clusters.
 
@@ -126,36 +128,39 @@ def mean(
 
 def interval(
     resamples: Resamples,
-    statistic: Callable[..., Array] = mean,
+    statistic: Callable[[Array, Array], Any] = mean,
     *,
     level: float = 0.95,
     expanded: bool = True,
-) -> bca.Interval:
-    """Finds the BCa interval of any smooth statistic of sums.
+) -> Any:
+    """Finds the BCa interval of any smooth statistic of sums, or of several.
 
     The statistic is taken of the data, of each draw and without each cluster, and
     `bca.bca_interval` does the rest. Other denominators than the number of sentences
-    (bytes, tokens) are further columns.
+    (bytes, tokens) are further columns. Several statistics in one call are compiled
+    together.
 
     Args:
         resamples: what `resample` returns.
-        statistic: maps (sums[*column], n_sentences[]) to an array; mapped over draws
-            with `jax.vmap`.
+        statistic: maps (sums[*column], n_sentences[]) to an array or a pytree of them;
+            mapped over draws with `jax.vmap`.
         level: coverage aimed at.
         expanded: see `bca.bca_interval`.
+
+    Returns:
+        A `bca.Interval` in place of each array of the statistic.
 
     Raises:
         ValueError: if `level` is not between 0 and 1.
 
     Reference: Efron 1987, Better Bootstrap Confidence Intervals, JASA 82.
     """
-    mapped = jax.vmap(statistic)
-    return bca.bca_interval(
-        statistic(resamples.sums, resamples.n_sentences),
+    mapped = jax.jit(jax.vmap(statistic))
+    return jax.tree.map(
+        ft.partial(bca.bca_interval, level=level, expanded=expanded),
+        jax.jit(statistic)(resamples.sums, resamples.n_sentences),
         mapped(resamples.replicate_sums, resamples.replicate_n_sentences),
         mapped(resamples.jackknife_sums, resamples.jackknife_n_sentences),
-        level=level,
-        expanded=expanded,
     )
 
 

@@ -35,7 +35,7 @@ TEXTS = {
     ),
 }
 GROUPS = ("pets", "pets", "mat", "mat", "mat", "look", "end", "end")
-CONTEXT = 35
+CONTEXT = 30
 """No multiple of 8, so that padding must not go beyond it."""
 TRAINING_BYTES = {"de": 500, "en": 9000, "ru": 100}
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -186,7 +187,7 @@ def test_the_embedded_model_opens_in_transformers():
     model = models.load()
     assert_same_numbers(model, tokenizer, small.SENTENCES)
     [ids] = [tokenizer(text)["input_ids"] for text in small.SENTENCES[:1]]
-    tokens = np.array([[model.start, *ids]], np.int32)
+    tokens = jnp.asarray([[model.start, *ids]])
     expected = torch_logits(reference, tokens)
     # twelve layers and a head of 160 terms: logits of about 10, so ten times the error
     np.testing.assert_allclose(

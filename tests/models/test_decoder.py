@@ -19,6 +19,7 @@ ASSIGNMENTS = st.lists(st.integers(0, N_VERSIONS - 1), min_size=4, max_size=4)
 
 # What callers do: the assignment is traced, so one program serves all of them.
 run = jax.jit(ft.partial(decoder.logits, gpt2.ARCHITECTURE, CONFIG))
+token_losses = jax.jit(decoder.token_losses)
 run_with_taps = jax.jit(ft.partial(decoder.hidden_states, gpt2.ARCHITECTURE, CONFIG))
 
 
@@ -149,8 +150,8 @@ def test_padding_on_the_right_changes_nothing(versions):
     assignment = integers([0] * 4)
     short, long = (run(versions, assignment, x) for x in (tokens, wide))
     np.testing.assert_allclose(long[:, :7], short, **CLOSE)
-    losses = decoder.token_losses(long, wide, wide_mask)
-    expected = decoder.token_losses(short, tokens, mask)
+    losses = token_losses(long, wide, wide_mask)
+    expected = token_losses(short, tokens, mask)
     np.testing.assert_allclose(losses[:, :6], expected, **CLOSE)
     np.testing.assert_array_equal(losses[:, 6:], 0)
 
@@ -159,7 +160,7 @@ def test_losses_by_hand():
     # two words with odds of 3 to 1, then 1 to 1: -log(1 / 4) and -log(1 / 2)
     logits = jnp.log(jnp.array([[[3.0, 1.0], [5.0, 5.0], [9.0, 1.0]]]))
     tokens = integers([[0, 1, 0]])
-    losses = decoder.token_losses(logits, tokens, jnp.ones((1, 3), bool))
+    losses = token_losses(logits, tokens, jnp.ones((1, 3), bool))
     # two roundings of a float32 of about 1
     np.testing.assert_allclose(losses, [[np.log(4), np.log(2)]], rtol=1e-6)
 
@@ -168,8 +169,8 @@ def test_losses_by_hand():
 def test_losses_do_not_depend_on_a_common_shift(shift):
     logits = jnp.asarray(small.normal("logits", (1, 3, 5)))
     tokens, mask = integers([[0, 1, 4]]), jnp.ones((1, 3), bool)
-    losses = decoder.token_losses(logits + jnp.float32(shift), tokens, mask)
-    expected = decoder.token_losses(logits, tokens, mask)
+    losses = token_losses(logits + jnp.float32(shift), tokens, mask)
+    expected = token_losses(logits, tokens, mask)
     # adding up to 10,000 rounds each logit to a multiple of 2**-10
     np.testing.assert_allclose(losses, expected, rtol=0, atol=2**-9)
 

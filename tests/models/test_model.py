@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from huggingface_hub import constants
@@ -125,7 +126,7 @@ def test_the_embedded_model_predicts_its_languages():
     assert list(model.training_bytes) == list(record["share"])
     assert len(model.training_bytes) == 16
     ids = [model.start, *model.tokenizer.encode("In the beginning God created").ids]
-    logits = np.asarray(models.logits(model, np.array([ids], np.int32)))[0]
+    logits = np.asarray(models.logits(model, jnp.asarray([ids])))[0]
     chance = np.log(model.config.vocabulary)
     losses = [np.log(np.sum(np.exp(row))) for row in logits[:-1]]
     losses -= logits[np.arange(len(ids) - 1), ids[1:]]

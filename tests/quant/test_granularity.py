@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxdisp.quant import granularity, grids
@@ -45,6 +45,7 @@ def on_every_grid(weight, word, grouping):
 
 
 @every_grouping
+@settings(max_examples=20)
 @given(weight=strategies.arrays(SHAPE, 64), bits=st.integers(2, 8))
 def test_float64_equals_the_oracle_bit_for_bit(grouping, weight, bits):
     with jax.enable_x64(True):
@@ -55,6 +56,7 @@ def test_float64_equals_the_oracle_bit_for_bit(grouping, weight, bits):
 
 
 @pytest.mark.parametrize("name", ["channel", "group"])
+@settings(max_examples=20)
 @given(weight=strategies.arrays(7, 64))
 def test_a_vector_is_one_tensor(name, weight):
     with jax.enable_x64(True):
@@ -93,6 +95,7 @@ def all_thresholds(weight):
     return {name: (f.low, f.high, f.threshold) for name, f in found.items()}
 
 
+@settings(max_examples=20)
 @given(weight=strategies.arrays(SHAPE))
 def test_thresholds_are_the_largest_magnitudes(weight):
     weight = np.float32(weight)
@@ -105,6 +108,7 @@ def test_thresholds_are_the_largest_magnitudes(weight):
 
 
 @pytest.mark.parametrize("name", ["channel of an embedding", "group"])
+@settings(max_examples=20)
 @given(weight=strategies.arrays(SHAPE), bits=st.integers(2, 8))
 def test_errors_stay_within_half_a_step_of_the_group(name, weight, bits):
     weight, grouping = np.float32(weight), GROUPINGS[name]

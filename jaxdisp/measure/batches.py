@@ -1,0 +1,91 @@
+"""Batches: sentences of similar length together, in few shapes and with little padding.
+
+Every shape is compiled once and every padded token is computed for nothing, so the
+lengths to pad to are chosen to make the padding least.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+TOKENS_PER_BATCH = 4096
+SHAPES = 6
+STEP = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Sentences of one length class: token numbers, mask, and their flat places."""
+
+    tokens: Int[np.ndarray, "batch sentence token"]
+    mask: Bool[np.ndarray, "batch sentence token"]
+    places: Int[np.ndarray, " place"]
+
+
+def padded_lengths(
+    lengths: Int[np.ndarray, " sentence"], most: int
+) -> Int[np.ndarray, " shape"]:
+    """Chooses at most so many lengths to pad to, with the least padding in all.
+
+    Definition: with `u[1] < u[2] < ...` the lengths rounded up to multiples of 8 and
+    `N(j)` the number of sentences up to `u[j]`, the least total of `j` lengths in `k`
+    classes is `T(k, j) = min over i < j of T(k - 1, i) + (N(j) - N(i)) u[j]`.
+
+    Args:
+        lengths: tokens in each sentence, at least 1.
+        most: how many lengths may be chosen.
+
+    Reference: our own definition; the recursion is Bellman 1961, for segmented fits.
+    """
+    sizes, counts = np.unique(-(-lengths // STEP) * STEP, return_counts=True)
+    below = np.concatenate([[0], np.cumsum(counts)])
+    total = np.full(len(sizes) + 1, np.inf)
+    total[0] = 0.0
+    chosen: list[list[np.integer]] = [[] for _ in range(len(sizes) + 1)]
+    for _ in range(min(most, len(sizes))):
+        costs = total[None, :-1] + (below[1:, None] - below[None, :-1]) * sizes[:, None]
+        costs = np.where(np.tri(len(sizes), dtype=bool), costs, np.inf)
+        last = np.argmin(costs, axis=1).tolist()
+        better = np.min(costs, axis=1) < total[1:]
+        longer = [[*chosen[i], size] for i, size in zip(last, sizes, strict=True)]
+        chosen[1:] = [
+            new if improved else old
+            for new, improved, old in zip(longer, better, chosen[1:], strict=True)
+        ]
+        total[1:] = np.minimum(total[1:], np.min(costs, axis=1))
+    return np.array(chosen[-1], int)
+
+
+def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:
+    """Groups sentences of similar length into few shapes.
+
+    Definition: each sentence is padded to the smallest of `padded_lengths` that holds
+    it (but not beyond the context); the sentences of a length are split into equal
+    batches of at most `TOKENS_PER_BATCH` tokens, or of one sentence.
+
+    Args:
+        sentences: token numbers, no longer than the context.
+        context: longest sequence the model takes.
+
+    Reference: our own definition.
+    """
+    lengths = np.array([len(sentence) for sentence in sentences])
+    classes = padded_lengths(lengths, SHAPES)
+    made = []
+    for number, length in enumerate(classes):
+        places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
+        length = min(int(length), context)
+        n_batches = -(-len(places) // max(1, TOKENS_PER_BATCH // length))
+        rows = -(-len(places) // n_batches)
+        tokens = np.zeros((n_batches * rows, length), np.int32)
+        mask = np.zeros((n_batches * rows, length), bool)
+        for row, place in enumerate(places.tolist()):
+            tokens[row, : len(sentences[place])] = sentences[place]
+            mask[row, : len(sentences[place])] = True
+        shape = (n_batches, rows, length)
+        made.append(
+            Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
+        )
+    return made
