@@ -74,7 +74,8 @@ def degradation(
     columns = np.concatenate([added, n_bytes, n_tokens], axis=1)
     resamples = bootstrap.resample(columns, groups, key=key)
     loss = jnp.mean(evaluation.nll, axis=-1)
-    per_token = jnp.sum(evaluation.nll, axis=-1) / jnp.sum(evaluation.n_tokens, axis=-1)
+    tokens = jnp.sum(evaluation.n_tokens, axis=-1).astype(evaluation.nll.dtype)
+    per_token = jnp.sum(evaluation.nll, axis=-1) / tokens[None]
     found = bootstrap.interval(resamples, _in_each_unit)
     return Degradation(
         per_sentence=found["sentence"],

@@ -13,7 +13,7 @@ KEY = jax.random.key(11)
 SHAPE = (3, 4, 12)
 LANGUAGES = ("aa", "bb", "cc", "dd")
 GROUPS = np.array([3, 3, 3, 0, 0, 5, 5, 5, 5, 8, 1, 1])
-N_TOKENS = np.array([[5 + (3 * l + 5 * s) % 7 for s in range(12)] for l in range(4)])
+N_TOKENS = np.array([[5 + (3 * n + 5 * s) % 7 for s in range(12)] for n in range(4)])
 N_BYTES = N_TOKENS * np.array([[3], [4], [5], [9]]) + np.arange(12)[None]
 
 # eighths, so that float32 sums are exact and only the code under test can differ

@@ -45,11 +45,11 @@ def measured(statistic, groups, counts):
 def degradations(added, n_tokens, n_bytes):
     """Per language: nats per sentence, bits per byte and nats per token."""
     return {
-        "per_sentence": lambda l, rows: added[l, rows].mean(),
-        "per_byte": lambda l, rows: (
-            added[l, rows].sum() / n_bytes[l, rows].sum() / np.log(2)
+        "per_sentence": lambda n, rows: added[n, rows].mean(),
+        "per_byte": lambda n, rows: (
+            added[n, rows].sum() / n_bytes[n, rows].sum() / np.log(2)
         ),
-        "per_token": lambda l, rows: added[l, rows].sum() / n_tokens[l, rows].sum(),
+        "per_token": lambda n, rows: added[n, rows].sum() / n_tokens[n, rows].sum(),
     }
 
 

@@ -10,12 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from jaxdisp import measure, models
+from jaxdisp.measure import batches as batching
+from jaxdisp.measure import batches, cube
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.measure import cube
 from jaxdisp.models import Quantizer
 from tests import oracles
 from tests.measure import tiny
@@ -47,7 +46,7 @@ def model():
 
 
 @ft.cache
-def corpus(texts=None):
+def corpus():
     with tempfile.TemporaryDirectory() as directory:
         return measure.load_corpus(tiny.write_corpus(pathlib.Path(directory)))
 
@@ -118,7 +117,7 @@ def test_configurations_differ():
 
 def test_full_precision_is_untouched_by_what_else_is_evaluated():
     some = corpora.keep(corpus(), [0, 3])
-    with mock.patch.object(cube, "SHAPES", 1):
+    with mock.patch.object(batching, "SHAPES", 1):
         alone = measure.evaluate(model(), some, [[0, 0, 0]], [])
         among = measure.evaluate(model(), some, [[1, 2, 0], [0, 0, 0]], [COARSE, FINE])
         swapped = measure.evaluate(model(), some, [[0, 0, 0]], [FINE, COARSE])
@@ -133,7 +132,7 @@ def test_full_precision_is_untouched_by_what_else_is_evaluated():
 def test_many_configurations_at_once_give_the_same(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     monkeypatch.setattr(cube, "CONFIGS_PER_CALL", 4)  # so the second call is filled up
-    monkeypatch.setattr(cube, "SHAPES", 1)  # and padding is another one
+    monkeypatch.setattr(batching, "SHAPES", 1)  # and padding is another one
     done = []
     found = measure.evaluate(
         model(), corpus(), ASSIGNMENTS, [COARSE, FINE], progress=done.append
@@ -195,31 +194,6 @@ def test_sentences_that_are_too_long(tmp_path):
         measure.fitting(model(), corpora.keep(long, [4, 6]))
 
 
-@given(
-    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60),
-    tokens_per_batch=st.integers(10, 200),
-)
-def test_batches_hold_every_sentence_once(lengths, tokens_per_batch):
-    sentences = [[n + 1] * length for n, length in enumerate(lengths)]
-    with mock.patch.object(cube, "TOKENS_PER_BATCH", tokens_per_batch):
-        batches = cube.make_batches(sentences, 30)
-    assert len(batches) <= cube.SHAPES
-    found = {}
-    for batch in batches:
-        n_batches, rows, length = batch.tokens.shape
-        assert rows * length <= tokens_per_batch or rows == 1
-        assert length <= 30
-        tokens = batch.tokens.reshape(-1, length)
-        mask = batch.mask.reshape(-1, length)
-        for row, place in enumerate(batch.places.tolist()):
-            assert place not in found
-            found[place] = tokens[row][mask[row]].tolist()
-            assert np.all(np.diff(mask[row].astype(int)) <= 0)  # padded on the right
-        assert not mask[len(batch.places) :].any()
-        assert n_batches * rows - len(batch.places) < n_batches  # little is wasted
-    assert [found[place] for place in range(len(lengths))] == sentences
-
-
 @ft.partial(jax.jit, static_argnames="n")
 def losses(versions, tokens, mask, *, n=1):
     zeros = jnp.zeros((n, 4), jnp.int32)
@@ -235,8 +209,8 @@ def losses(versions, tokens, mask, *, n=1):
 
 
 def test_neither_padding_nor_versions_that_are_not_chosen_count():
-    batch = cube.make_batches([[0, 7], [0, 5, 9]], 3)[0]
-    assert batch.tokens.shape == (1, 1, 3)
+    batch = batching.make_batches([[0, 7], [0, 5, 9]], 3)[0]
+    assert batch.tokens.shape == (1, 2, 3)  # the first sentence is padded
     full = model().params
     broken = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), full)
     noisy = np.where(batch.mask, batch.tokens, 11)

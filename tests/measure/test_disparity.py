@@ -79,7 +79,7 @@ def test_written_out():
     assert found.worst_language.tolist() == [0]
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)  # each compiles
 @given(added=cubes.ADDED)
 def test_hardness_of_a_language_its_unit_and_its_place_do_not_matter(added):
     one = measure(cubes.losing(added, 4 * added))
@@ -125,19 +125,17 @@ def test_without_a_contrast_only_its_measures_are_missing():
     assert found.max_min.estimate[0] == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize(
-    "losses",
-    [
-        [4.0, 0.0, 2.0, 3.0],  # the high side loses nothing
-        [4.0, -1.0, 2.0, 3.0],  # or gains
-        [-4.0, 1.0, 2.0, 3.0],  # or the low side gains
-        [-4.0, -1.0, -2.0, -3.0],  # or both do, and the ratio would look harmless
-    ],
-)
-def test_log_ratio_is_unbounded_unless_both_sides_lose(losses):
-    found = measure(flat(losses))
+def test_log_ratio_is_unbounded_unless_both_sides_lose():
+    found = measure(
+        flat(
+            [4.0, 0.0, 2.0, 3.0],  # the high side loses nothing
+            [4.0, -1.0, 2.0, 3.0],  # or gains
+            [-4.0, 1.0, 2.0, 3.0],  # or the low side gains
+            [-4.0, -1.0, -2.0, -3.0],  # or both do, and the ratio would look harmless
+        )
+    )
     assert np.isnan(found.log_ratio.estimate).all()
-    assert found.bounded.tolist() == [False]
+    assert not found.bounded.any()
     assert np.isfinite(found.difference.estimate).all()
 
 
@@ -164,7 +162,7 @@ def test_gini_lies_from_0_to_1_and_equals_float64(losses):
     assert float(scaled) == pytest.approx(found, rel=1e-6)
 
 
-@given(value=st.floats(1e-6, 1e6, width=32))
+@given(value=st.floats(2**-20, 2**20, width=32))
 def test_gini_of_equals_is_0(value):
     # five equal numbers have gaps of exactly 0
     assert float(disparities.gini(jnp.full(5, value, jnp.float32))) == 0
