@@ -87,7 +87,7 @@ def degradation(
 
 
 def _in_each_unit(sums: Array, n_sentences: Array) -> dict[str, Array]:
-    added, n_bytes, n_tokens = sums[:-2], sums[-2], sums[-1]
+    added, n_bytes, n_tokens = sums[:-2], sums[-2:-1], sums[-1:]
     return {
         "sentence": added / n_sentences,
         "byte": added / (n_bytes * np.log(2.0)),

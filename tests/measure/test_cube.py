@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from jaxdisp import measure, models
-from jaxdisp.measure import batches as batching
 from jaxdisp.measure import batches, cube
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.models import Quantizer
@@ -117,7 +116,7 @@ def test_configurations_differ():
 
 def test_full_precision_is_untouched_by_what_else_is_evaluated():
     some = corpora.keep(corpus(), [0, 3])
-    with mock.patch.object(batching, "SHAPES", 1):
+    with mock.patch.object(batches, "SHAPES", 1):
         alone = measure.evaluate(model(), some, [[0, 0, 0]], [])
         among = measure.evaluate(model(), some, [[1, 2, 0], [0, 0, 0]], [COARSE, FINE])
         swapped = measure.evaluate(model(), some, [[0, 0, 0]], [FINE, COARSE])
@@ -132,7 +131,7 @@ def test_full_precision_is_untouched_by_what_else_is_evaluated():
 def test_many_configurations_at_once_give_the_same(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
     monkeypatch.setattr(cube, "CONFIGS_PER_CALL", 4)  # so the second call is filled up
-    monkeypatch.setattr(batching, "SHAPES", 1)  # and padding is another one
+    monkeypatch.setattr(batches, "SHAPES", 1)  # and padding is another one
     done = []
     found = measure.evaluate(
         model(), corpus(), ASSIGNMENTS, [COARSE, FINE], progress=done.append
@@ -209,7 +208,7 @@ def losses(versions, tokens, mask, *, n=1):
 
 
 def test_neither_padding_nor_versions_that_are_not_chosen_count():
-    batch = batching.make_batches([[0, 7], [0, 5, 9]], 3)[0]
+    batch = batches.make_batches([[0, 7], [0, 5, 9]], 3)[0]
     assert batch.tokens.shape == (1, 2, 3)  # the first sentence is padded
     full = model().params
     broken = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), full)
