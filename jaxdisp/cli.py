@@ -97,10 +97,11 @@ def refuse(message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         typer.echo(jaxdisp.__version__)
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -156,7 +157,7 @@ def run(
     set_limit: Annotated[
         int,
         typer.Option("--set-limit", help="Sentences per language for layer sets."),
-    ] = 4,
+    ] = 10,
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,

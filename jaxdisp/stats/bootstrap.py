@@ -155,13 +155,24 @@ def interval(
 
     Reference: Efron 1987, Better Bootstrap Confidence Intervals, JASA 82.
     """
-    mapped = jax.jit(jax.vmap(statistic))
+    mapped = ft.partial(_mapped, statistic)
     return jax.tree.map(
         ft.partial(bca.bca_interval, level=level, expanded=expanded),
-        jax.jit(statistic)(resamples.sums, resamples.n_sentences),
+        _applied(statistic, resamples.sums, resamples.n_sentences),
         mapped(resamples.replicate_sums, resamples.replicate_n_sentences),
         mapped(resamples.jackknife_sums, resamples.jackknife_n_sentences),
     )
+
+
+# the statistic is static: one that is defined once is compiled once
+@ft.partial(jax.jit, static_argnums=0)
+def _applied(statistic: Callable[[Array, Array], Any], sums: Array, n: Array) -> Any:
+    return statistic(sums, n)
+
+
+@ft.partial(jax.jit, static_argnums=0)
+def _mapped(statistic: Callable[[Array, Array], Any], sums: Array, n: Array) -> Any:
+    return jax.vmap(statistic)(sums, n)
 
 
 @jax.jit

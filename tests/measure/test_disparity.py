@@ -79,7 +79,7 @@ def test_written_out():
     assert found.worst_language.tolist() == [0]
 
 
-@settings(max_examples=3)  # each compiles
+@settings(max_examples=2)  # each compiles
 @given(added=cubes.ADDED)
 def test_hardness_of_a_language_its_unit_and_its_place_do_not_matter(added):
     one = measure(cubes.losing(added, 4 * added))

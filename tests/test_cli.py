@@ -1,0 +1,414 @@
+"""The command line: answers on stdout, remarks on stderr, one line for bad input."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from jaxdisp import cli
+from jaxdisp.measure import batches, cube
+from jaxdisp.report import runs
+from tests.measure import tiny
+from tests.models import small
+from tests.report import made_up
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+# One process for all bad inputs, as importing JAX takes seconds; and another one than
+# this, as the type checks of the tests would object before the command line does.
+DRIVER = """
+import contextlib, io, json, os, sys
+from jaxdisp import cli
+answers = {}
+for name, (arguments, directory) in json.load(sys.stdin).items():
+    os.chdir(directory)
+    sys.argv = ["jaxdisp", *arguments]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = cli.main()
+        except SystemExit as end:
+            code = end.code
+        except BaseException as error:
+            code = repr(error)
+    answers[name] = [code, out.getvalue(), err.getvalue()]
+print(json.dumps(answers))
+"""
+
+# name: (arguments, what the line says); MODEL and CORPUS are good ones, IN is where
+# inputs are prepared, and each command runs in an empty directory
+MEASURE = ["measure", "--model", "MODEL", "--corpus", "CORPUS", "--output", "run"]
+RUN = ["run", "--model", "MODEL", "--corpus", "CORPUS"]
+TRAIN = ["train", "--data", "IN", "--output", "new"]
+
+
+def of_model(name):
+    return ["measure", "--model", f"IN/{name}", "--corpus", "CORPUS", "--output", "run"]
+
+
+def of_corpus(name):
+    return ["measure", "--model", "MODEL", "--corpus", f"IN/{name}", "--output", "run"]
+
+
+REFUSED = {
+    "no model": (["measure", "--model", "./nowhere"], r"\./nowhere: no such directory"),
+    "no weights": (of_model("no_weights"), r"holds no model\.safetensors"),
+    "truncated": (of_model("truncated"), "not a complete safetensors file"),
+    "shape": (of_model("shape"), r"wte\.weight has shape \[290, 9\], but config\.json"),
+    "NaN": (of_model("nan"), r"h\.1\.mlp\.c_fc\.weight holds 1 values that are NaN"),
+    "architecture": (of_model("unknown"), "model_type 'mamba' is not supported"),
+    "token numbers": (
+        of_model("few_rows"),
+        "token numbers up to 289, but the emb.* 280",
+    ),
+    "hub": (
+        ["measure", "--model", "nobody/nothing"],
+        r"nobody/nothing: no such directory, and not .* \(HF_HUB_OFFLINE is set\)",
+    ),
+    "revision of a directory": (
+        [*MEASURE, "--revision", "main"],
+        "--revision main is for hub ids",
+    ),
+    "revision of nothing": (["measure", "--revision", "main"], "needs a hub id"),
+    "no corpus": (of_corpus("nowhere"), "nowhere: no such directory; a corpus is"),
+    "empty corpus": (of_corpus("empty"), "holds no <language>.txt"),
+    "unequal lines": (of_corpus("unequal"), r"en\.txt: has 7 lines, but de\.txt has 8"),
+    "empty line": (of_corpus("empty_line"), r"ru\.txt: line 2 is empty"),
+    "invalid UTF-8": (of_corpus("invalid"), r"en\.txt: line 3 is not UTF-8"),
+    "damaged groups": (of_corpus("groups"), r"groups\.tsv: line 3 must be '2<tab>"),
+    "one text": (of_corpus("one_text"), "1 independent text would be measured"),
+    "unknown language": (
+        [*MEASURE, "--languages", "en,xx"],
+        "no text in xx; allowed: de, en, ru",
+    ),
+    "repeated language": ([*MEASURE, "--languages", "en,ru,en"], "en is named more"),
+    "no language": ([*MEASURE, "--languages", ""], "languages: none named"),
+    "1 bit": ([*MEASURE, "--bits", "1"], "bits must be between 2 and 8, got 1"),
+    "17 bits": ([*MEASURE, "--bits", "17"], "bits must be between 2 and 8, got 17"),
+    "bits in words": ([*MEASURE, "--bits", "four"], "for '--bits': .*valid int"),
+    "grid": ([*MEASURE, "--grid", "round"], "grid must be one of .*, got round"),
+    "granularity": (
+        [*MEASURE, "--granularity", "row"],
+        "granularity must be one of .*, got '?row",
+    ),
+    "group size": (
+        [*MEASURE, "--granularity", "group", "--group-size", "0"],
+        "group_size must be a positive integer, got 0",
+    ),
+    "include": ([*MEASURE, "--include", "biases"], "include biases: unknown; allowed"),
+    "tied head": ([*MEASURE, "--include", "head"], "are one tensor; include both"),
+    "limit 0": ([*MEASURE, "--limit", "0"], "limit must be at least 1 sentence, got 0"),
+    "limit 1": ([*MEASURE, "--limit", "1"], "raise --limit, or split groups.tsv"),
+    "reference": ([*MEASURE, "--reference", "xx"], "reference xx: must be one of"),
+    "seed": ([*MEASURE, "--seed", "-1"], "seed must be between 0 and"),
+    "layer limit": ([*RUN, "--layer-limit", "-1"], "--layer-limit must be 0 .* got -1"),
+    "set limit": ([*RUN, "--set-limit", "-4"], "--set-limit must be 0 .* got -4"),
+    "one text of sets": ([*RUN, "--set-limit", "1"], "raise --set-limit, or split"),
+    "protect 0": ([*RUN, "--protect", "0"], "must have 1 to 4 of the 5 layers, got 0"),
+    "protect all": (
+        [*RUN, "--protect", "5"],
+        "must have 1 to 4 of the 5 layers, got 5",
+    ),
+    "foreign output": (
+        [*MEASURE[:-1], "IN/foreign"],
+        "foreign: exists and is not a run of jaxdisp; choose another --output",
+    ),
+    "finished output": (
+        [*MEASURE[:-1], "IN/finished"],
+        "finished: holds a run; choose another --output, or pass --overwrite",
+    ),
+    "unfinished output": (
+        [*MEASURE[:-1], "IN/unfinished"],
+        "holds an unfinished run with other settings",
+    ),
+    "output in a file": ([*MEASURE[:-1], "IN/file/run"], "Not a directory: .*file/run"),
+    "unknown option": ([*MEASURE, "--bit", "4"], "No such option: --bit"),
+    "unknown command": (["meassure"], "No such command 'meassure'"),
+    "no value": (["measure", "--model"], "Option '--model' requires an argument"),
+    "superfluous": (["measure", "model"], "unexpected extra argument"),
+    "no recipe": ([*TRAIN, "IN/nothing.toml"], "No such file .*nothing.toml"),
+    "recipe that is a folder": ([*TRAIN, "IN/empty"], "Is a directory: .*empty"),
+    "recipe that is no TOML": ([*TRAIN, "IN/file"], "file: "),
+    "recipe without entries": ([*TRAIN, "IN/empty.toml"], "the entry .* is missing"),
+    "no data": (
+        ["train", "IN/empty.toml", "--output", "new"],
+        "Missing option '--data'",
+    ),
+}
+
+
+def prepare(inputs):
+    """Writes the inputs that the commands above name."""
+    prepare_models(inputs)
+    prepare_corpora(inputs)
+    (inputs / "foreign").mkdir()
+    (inputs / "foreign" / "thesis.tex").write_text("years of work")
+    config = {"command": "measure", "seed": 7}
+    run = runs.begin(inputs / "finished", config, overwrite=False)
+    runs.finish(run, {}, {}, {})
+    runs.begin(inputs / "unfinished", config, overwrite=False)
+    (inputs / "file").write_text("not = TOML = at all")
+    (inputs / "empty.toml").write_text("")
+
+
+def prepare_models(inputs):
+    entries = tiny.entries(n_layer=5)
+    arrays = small.prefixed(small.tensors(entries))
+    good = tiny.write_model(inputs / "MODEL", n_layer=5)
+    for name in ("no_weights", "truncated", "shape", "nan", "unknown"):
+        shutil.copytree(good, inputs / name)
+    (inputs / "no_weights" / "model.safetensors").unlink()
+    path = inputs / "truncated" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    name = "transformer.wte.weight"
+    narrow = arrays | {name: np.ascontiguousarray(arrays[name][:, :9])}
+    small.write_arrays(inputs / "shape" / "model.safetensors", narrow)
+    name = "transformer.h.1.mlp.c_fc.weight"
+    broken = arrays | {name: arrays[name].copy()}
+    broken[name][3, 5] = np.nan
+    small.write_arrays(inputs / "nan" / "model.safetensors", broken)
+    content = entries | {"model_type": "mamba"}
+    small.write_json(inputs / "unknown" / "config.json", content)
+    small.write(inputs / "few_rows", tiny.entries(vocab_size=280))
+
+
+def prepare_corpora(inputs):
+    for name in ("CORPUS", "unequal", "empty_line", "invalid", "groups"):
+        tiny.write_corpus(inputs / name)
+    lines = list(tiny.TEXTS["en"])
+    tiny.write_corpus(inputs / "unequal", {"en": lines[1:]})
+    tiny.write_corpus(inputs / "empty_line", {"ru": [lines[0], " ", *lines[2:]]})
+    (inputs / "invalid" / "en.txt").write_bytes(b"one\ntwo\n\xc3\x28\n")
+    (inputs / "groups" / "groups.tsv").write_text("line\tgroup\n1\ta\n3\tb\n")
+    tiny.write_corpus(inputs / "one_text", groups=["same"] * 8)
+    (inputs / "empty").mkdir()
+
+
+def contents(directory):
+    return {
+        path: path.read_bytes() if path.is_file() else None
+        for path in sorted(directory.rglob("*"))
+    }
+
+
+def environment(**changes):
+    return os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"} | changes
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """Exit code, stdout and stderr of every refused command, and what they wrote."""
+    inputs, outputs = (tmp_path_factory.mktemp(name) for name in ("in", "out"))
+    prepare(inputs)
+    before = contents(inputs)
+    cases = {}
+    for number, (name, (arguments, _)) in enumerate(REFUSED.items()):
+        directory = outputs / str(number)
+        directory.mkdir()
+        filled = [
+            re.sub(r"^(?=MODEL|CORPUS)|^IN(?=/|$)/?", f"{inputs}/", argument)
+            for argument in arguments
+        ]
+        cases[name] = (filled, str(directory))
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(HF_HUB_OFFLINE="1", HF_HOME=str(outputs / "hub")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # what a library writes past sys.stderr
+    written = list(outputs.glob("[0-9]*/*"))
+    assert contents(inputs) == before
+    return json.loads(done.stdout), written
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_is_refused_in_one_line(name, answers):
+    code, out, err = answers[0][name]
+    assert (code, out) == (2, ""), err
+    assert err.startswith("jaxdisp: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert re.search(REFUSED[name][1], err), err
+
+
+def test_refused_commands_write_nothing(answers):
+    assert answers[1] == []
+
+
+def test_codes_reach_the_shell():
+    command = [sys.executable, "-m", "jaxdisp.cli"]
+    done = subprocess.run(
+        [*command, "measure", "--bits", "x"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+
+
+def test_help_needs_none_of_the_heavy_libraries():
+    program = (
+        "import sys\n"
+        "sys.argv = ['jaxdisp', '--help']\n"
+        "from jaxdisp import cli\n"
+        "try:\n"
+        "    cli.main()\n"
+        "finally:\n"
+        "    heavy = 'jax numpy scipy pandas matplotlib tokenizers huggingface_hub'\n"
+        "    print(sorted(set(heavy.split()) & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 0
+    assert done.stderr == "[]\n"
+    for command in ("measure", "run", "train"):
+        assert re.search(rf"^  {command}  ", done.stdout, re.MULTILINE)
+
+
+@pytest.fixture
+def jaxdisp(tmp_path, monkeypatch, capsys):
+    """Calls the command line in this process, in a directory with good inputs."""
+    monkeypatch.chdir(tmp_path)
+    tiny.write_model(tmp_path / "model", n_layer=3)
+    tiny.write_corpus(tmp_path / "corpus")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jaxdisp", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        captured = capsys.readouterr()
+        return end.value.code or 0, captured.out, captured.err
+
+    return call
+
+
+INPUTS = ("--model", "model", "--corpus", "corpus")
+
+
+def test_version_and_help(jaxdisp):
+    assert jaxdisp("--version") == (0, "0.1.0\n", "")
+    code, out, err = jaxdisp()
+    assert (code, err) == (0, "")
+    assert jaxdisp("--help") == (0, out, "")
+    code, out, _ = jaxdisp("run", "--help")
+    assert code == 0
+    assert "--layer-limit" in out
+
+
+def test_the_table_is_for_readers(jaxdisp, monkeypatch, tmp_path):
+    monkeypatch.setattr(cube, "evaluate", made_up.evaluate)
+    before = contents(tmp_path)
+    code, out, err = jaxdisp("measure", *INPUTS, "--bits", "3")
+    assert code == 0
+    assert err.endswith("nothing written; --output DIR keeps the run\n")
+    assert contents(tmp_path) == before
+    lines = out.split("\n")
+    assert lines[0].startswith("model, 0.0 M parameters: 3 bits, symmetric grid, per")
+    assert lines[1] == "8 parallel sentences in 4 texts, corpus corpus"
+    assert lines[3].split()[:2] == ["language", "trained"]
+    assert [line.split()[0] for line in lines[5:8]] == ["ru", "de", "en"]
+    assert "low: ru; high: en" not in out  # the title of the line says it
+    assert "others minus en" in out
+    assert "Only 4 texts: take these intervals with caution." in lines
+
+
+def test_an_interrupt_is_no_traceback(jaxdisp, monkeypatch, tmp_path):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cube, "evaluate", interrupted)
+    code, out, err = jaxdisp("measure", *INPUTS, "--output", "run")
+    assert (code, out) == (130, "")
+    assert err.split("\n")[-2] == "jaxdisp: interrupted; the same command resumes"
+    assert (tmp_path / "run" / runs.UNFINISHED).is_dir()
+
+
+def test_a_full_disk_is_no_traceback(jaxdisp, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(runs, "finish", full)
+    monkeypatch.setattr(cube, "evaluate", made_up.evaluate)
+    code, out, err = jaxdisp("measure", *INPUTS, "--output", "run")
+    assert (code, out) == (2, "")
+    assert "No space left on device; the same command resumes\n" in err
+
+
+def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
+    """With the real model, from the weights to the page."""
+    monkeypatch.setattr(batches, "SHAPES", 1)  # as each is compiled
+    command = ("run", *INPUTS, "--bits", "3", "--layer-limit", "4", "--set-limit", "0")
+    code, out, err = jaxdisp(*command, "--output", "one")
+    assert code == 0
+    assert out.startswith("model, 0.0 M parameters: 3 bits")
+    assert err.endswith("written: one/report.html\n")
+    assert jaxdisp(*command, "--output", "other")[:2] == (0, out)
+    one, other = tmp_path / "one", tmp_path / "other"
+    names = {p.relative_to(one) for p in one.rglob("*") if p.is_file()}
+    assert names == {p.relative_to(other) for p in other.rglob("*") if p.is_file()}
+    same = [name for name in names if name.name != "environment.json"]
+    assert len(same) == 9
+    for name in same:
+        assert (one / name).read_bytes() == (other / name).read_bytes(), name
+    page = (one / "report.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png;base64,') == 2
+    assert not re.findall(r"https?://", page)
+    recorded = json.loads((one / "environment.json").read_bytes())
+    assert recorded["arguments"] == [*command, "--output", "one"]
+    # once more in the same place is an error, unless it is wanted
+    before = contents(one)
+    code, out, err = jaxdisp(*command, "--output", "one")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert contents(one) == before
+
+
+def test_json_of_the_embedded_model_is_all_that_is_printed(jaxdisp, monkeypatch):
+    monkeypatch.setattr(batches, "SHAPES", 1)  # as each is compiled
+    code, out, err = jaxdisp("measure", "--json", "--limit", "4")
+    assert code == 0
+    assert err.endswith("nothing written; --output DIR keeps the run\n")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(name))
+    assert found["schema_version"] == runs.SCHEMA_VERSION
+    rows = found["degradation"]
+    assert len({row["language"] for row in rows}) == len(rows) == 16
+    fields = {
+        "language",
+        "d_sent",
+        "d_sent_low",
+        "d_sent_high",
+        "d_byte",
+        "n_tokens",
+        "n_bytes",
+        "flag",
+    }
+    for row in rows:
+        assert fields <= set(row)
+        assert 0 < row["n_tokens"] <= row["n_bytes"]
+    assert sorted(rows, key=lambda row: -row["d_sent"]) == rows
+    for name in ("worst", "difference", "log_ratio", "max_min", "gini"):
+        assert {"estimate", "low", "high"} <= set(found["disparity"][name])
+    assert found["disparity"]["worst"]["language"] == rows[0]["language"]
+    worst, best = rows[0]["d_sent"], rows[-1]["d_sent"]
+    assert found["disparity"]["worst"]["estimate"] == pytest.approx(worst, rel=1e-5)
+    # six digits of each are kept
+    gap = found["disparity"]["max_min"]["estimate"]
+    assert gap == pytest.approx(worst - best, abs=1e-4)
