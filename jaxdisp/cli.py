@@ -16,6 +16,7 @@ import jaxdisp
 if TYPE_CHECKING:
     from jaxdisp.report import jobs
 
+INTERRUPTED = 130
 FEW_TEXTS = 10
 """Texts below which a bootstrap interval rests on too little to be trusted."""
 
@@ -157,7 +158,7 @@ def run(
     set_limit: Annotated[
         int,
         typer.Option("--set-limit", help="Sentences per language for layer sets."),
-    ] = 10,
+    ] = 8,
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,
@@ -304,8 +305,9 @@ def main() -> None:
     except usage_error as error:
         refuse(f"{error.format_message()} (see jaxdisp --help)")
     except (typer.Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # which is also what typer makes of a KeyboardInterrupt
         typer.echo("jaxdisp: interrupted; the same command resumes", err=True)
-        raise SystemExit(130) from None
     raise SystemExit(code)
 
 
