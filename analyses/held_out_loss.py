@@ -28,13 +28,11 @@ NTREX = pathlib.Path(__file__).parents[2] / "shared" / "data" / "ntrex"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which lines of which corpus; None is the embedded corpus or model."""
+    """Which lines of which corpus; None is the embedded one, or all trained languages."""
 
     model: str | None = None
     corpus: str | None = str(NTREX)
-    languages: tuple[str, ...] = tuple(
-        "en de fr es ru zh ar he fi vi tr ko hi sw yo am".split()
-    )
+    languages: tuple[str, ...] | None = None
     first: int = 1751
     last: int = 1900
 
@@ -45,7 +43,8 @@ SMOKE = Config(corpus=None, languages=("en", "sw"), first=1, last=8)
 def main(config: Config) -> None:
     """Prints a row per language."""
     model = models.load(config.model)
-    text = measure.load_corpus(config.corpus, config.languages)
+    languages = config.languages or tuple(model.training_bytes)
+    text = measure.load_corpus(config.corpus, languages)
     held_out = corpus.keep(text, range(config.first - 1, config.last))
     fitting = measure.fitting(model, held_out)
     full = np.zeros((1, model.config.n_layers), int)
