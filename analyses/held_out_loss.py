@@ -28,7 +28,7 @@ NTREX = pathlib.Path(__file__).parents[2] / "shared" / "data" / "ntrex"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """Which lines of which corpus; None is the embedded one, or all trained languages."""
+    """Which lines are scored; None is what comes with the package, or all languages."""
 
     model: str | None = None
     corpus: str | None = str(NTREX)
