@@ -14,7 +14,7 @@ import typer
 import jaxdisp
 
 if TYPE_CHECKING:
-    from jaxdisp.report import jobs
+    from jaxdisp.report import jobs, runs
 
 INTERRUPTED = 130
 FEW_TEXTS = 10
@@ -222,8 +222,6 @@ def _settings(command: str, options: dict[str, Any]) -> "jobs.Settings":
 
 def _execute(command: str, options: dict[str, Any]) -> None:
     """Carries out `measure` or `run` with the options as they were given."""
-    import tqdm
-
     from jaxdisp.report import jobs, runs
 
     output, as_json = options.pop("output"), options.pop("as_json")
@@ -237,13 +235,7 @@ def _execute(command: str, options: dict[str, Any]) -> None:
             kept = runs.begin(output, configuration, overwrite=overwrite)
     except (ValueError, OSError) as error:
         refuse(str(error))
-    total = jobs.work(wanted, inputs)
-    with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
-        try:
-            found = jobs.execute(wanted, inputs, kept, bar.update)
-        except OSError as error:  # such as a full disk
-            bar.close()
-            refuse(f"{error}; the same command resumes")
+    found = _with_progress(wanted, inputs, kept)
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
@@ -253,6 +245,25 @@ def _execute(command: str, options: dict[str, Any]) -> None:
     else:
         name = "report.html" if wanted.command == "run" else "results.json"
         typer.echo(f"written: {output / name}", err=True)
+
+
+def _with_progress(
+    settings: "jobs.Settings", inputs: "jobs.Inputs", run: "runs.Run | None"
+) -> dict[str, Any]:
+    import tqdm
+
+    from jaxdisp.report import jobs
+
+    total = jobs.work(settings, inputs)
+    with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
+        try:
+            return jobs.execute(settings, inputs, run, bar.update)
+        except FloatingPointError as error:
+            bar.close()
+            refuse(str(error))
+        except OSError as error:  # such as a full disk
+            bar.close()
+            refuse(f"{error}; the same command resumes")
 
 
 def _show(
@@ -307,7 +318,10 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     if code == INTERRUPTED:  # which is also what typer makes of a KeyboardInterrupt
-        typer.echo("jaxdisp: interrupted; the same command resumes", err=True)
+        typer.echo(
+            "jaxdisp: interrupted; a run with --output is resumed by the same command",
+            err=True,
+        )
     raise SystemExit(code)
 
 

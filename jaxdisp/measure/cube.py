@@ -91,6 +91,7 @@ def evaluate(
     Raises:
         ValueError: if an assignment has the wrong length or names no version, or a
             sentence does not fit.
+        FloatingPointError: if a loss is not finite.
 
     Reference: our own definition.
     """
@@ -126,6 +127,11 @@ def evaluate(
         for done in pool.map(fill, range(0, len(sites), together)):
             if progress is not None:
                 progress(done)
+    if not np.all(np.isfinite(nll)):
+        raise FloatingPointError(
+            f"{model.source}: {np.count_nonzero(~np.isfinite(nll))} losses are NaN or "
+            "infinite; its weights overflow float32, so that it cannot be measured"
+        )
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
     return Evaluation(

@@ -27,7 +27,8 @@ class Contrast:
 class Disparity:
     """How unequally languages lose, in nats per parallel sentence unless stated.
 
-    `mean` and `worst` are over languages; `difference` and `log_ratio` (no unit)
+    `mean` and `worst` are over languages, `high` is the mean of the contrast's high
+    side (NaN without a contrast); `difference` and `log_ratio` (no unit)
     compare the mean of the contrast's low side with that of its high side; `bounded` is
     whether both exceed zero, without which the log-ratio is unbounded; `max_min` is
     worst minus best; `gini` (no unit) is NaN where a language gains or none loses.
@@ -35,6 +36,7 @@ class Disparity:
 
     mean: bca.Interval
     worst: bca.Interval
+    high: bca.Interval
     max_min: bca.Interval
     gini: bca.Interval
     difference: bca.Interval
@@ -138,6 +140,7 @@ def disparity(
         return {
             "mean": jnp.mean(losses, axis=-1),
             "worst": jnp.max(losses, axis=-1),
+            "high": low_high[:, 1],
             "max_min": jnp.ptp(losses, axis=-1),
             "gini": jax.vmap(gini)(losses),
             "difference": low_high[:, 0] - low_high[:, 1],
@@ -179,7 +182,7 @@ def levels_down(found: Disparity, base: int) -> Bool[Array, " config"]:
     """Flags configurations that are more equal only because more is lost.
 
     Definition: the range between languages is smaller than in configuration `base`
-    while the mean or the worst loss is larger.
+    while the mean loss, the worst, or that of the contrast's high side is larger.
 
     Args:
         found: disparity of all configurations.
@@ -187,9 +190,10 @@ def levels_down(found: Disparity, base: int) -> Bool[Array, " config"]:
 
     Reference: our own definition, after Parfit 1991, Equality or Priority?
     """
-    mean, worst = found.mean.estimate, found.worst.estimate
     more_equal = found.max_min.estimate < found.max_min.estimate[base]
-    return more_equal & ((mean > mean[base]) | (worst > worst[base]))
+    levels = (found.mean.estimate, found.worst.estimate, found.high.estimate)
+    more_lost = jnp.any(jnp.stack([x > x[base] for x in levels]), axis=0)
+    return more_equal & more_lost
 
 
 def _log_ratio(sides: Float[Array, "config side"]) -> Array:

@@ -168,7 +168,7 @@ def set_rows(corpus: Corpus, found: Survey, sets: np.ndarray) -> list[dict[str, 
     """Lists protection sets, the one with the smallest worst loss first.
 
     `levelling_down` marks sets that make languages more equal than no protection does
-    while the mean or the worst loss rises.
+    while the mean loss, the worst or that of the high side rises.
 
     Args:
         corpus: the text measured.

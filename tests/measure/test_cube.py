@@ -1,5 +1,6 @@
 """The nll cube against a float64 decoder that reads one sentence at a time."""
 
+import dataclasses
 import functools as ft
 import inspect
 import pathlib
@@ -217,3 +218,13 @@ def test_neither_padding_nor_versions_that_are_not_chosen_count():
     found = losses((full, broken), noisy, batch.mask)
     assert np.isfinite(found).all()
     np.testing.assert_array_equal(losses((full, full), batch.tokens, batch.mask), found)
+
+
+def test_losses_that_are_not_finite():
+    opened = model()
+    huge = jax.tree.map(lambda x: jnp.full_like(x, 1e38), opened.params)
+    overflowing = dataclasses.replace(opened, params=huge)
+    layers = [0] * opened.config.n_layers
+    one = corpora.keep(corpus(), [0])
+    with pytest.raises(FloatingPointError, match="losses are NaN or infinite"):
+        measure.evaluate(overflowing, one, [layers], [])

@@ -186,6 +186,7 @@ def test_levelling_down_is_flagged():
             [0.5, 0.25, 0.5, 0.5],  # more equal because aa loses less
             [1.25, 1.0, 1.0, 1.0],  # more equal and all worse
             [2.0, 0.25, 0.5, 0.5],  # less equal
+            [0.75, 0.375, 0.375, 0.375],  # bb, the high side, pays for the others
         )
     )
     assert disparities.levels_down(found, 0).tolist() == [
@@ -194,6 +195,7 @@ def test_levelling_down_is_flagged():
         False,
         True,
         False,
+        True,
     ]
 
 

@@ -38,6 +38,7 @@ def survey(per_sentence, collapsed=None, **disparity):
     given = {
         "mean": around(losses.mean(axis=1)),
         "worst": around(losses.max(axis=1)),
+        "high": around(losses[:, -1]),
         "max_min": around(jnp.ptp(losses, axis=1)),
         "gini": around(0.25 * np.ones(shape[0])),
         "difference": around(losses[:, 0] - losses[:, -1]),
