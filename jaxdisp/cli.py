@@ -154,11 +154,11 @@ def run(
     layer_limit: Annotated[
         int,
         typer.Option("--layer-limit", help="Sentences per language for single layers."),
-    ] = 32,
+    ] = 24,
     set_limit: Annotated[
         int,
         typer.Option("--set-limit", help="Sentences per language for layer sets."),
-    ] = 8,
+    ] = 6,
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,
