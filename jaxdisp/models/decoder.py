@@ -6,7 +6,7 @@ on axis 0, and `outside` (embeddings, final norm, head). An architecture supplie
 precision and taps are written here, once for all of them.
 
 Sentences stay an explicit axis of the hidden states, because a matrix product over
-flattened sentences and tokens has a backward pass several times faster on the CPU
+flattened sentences and tokens has a backward pass that is faster on the CPU
 than the batched product that `vmap` would make of it.
 """
 

@@ -118,7 +118,7 @@ def _bounds(
 ) -> Float[np.ndarray, "3 column"]:
     """Finds low, high and standard error of each row.
 
-    In NumPy, because XLA's sort on a CPU is about 100 times slower.
+    In NumPy, because XLA's sort on a CPU is far slower.
     """
     ordered = np.sort(replicates, axis=1)
     smallest, largest = ordered[:, 0].astype(float), ordered[:, -1].astype(float)
