@@ -41,8 +41,12 @@ class Range:
         return jnp.maximum(jnp.maximum(-self.low, self.high), 0.0)
 
 
-class _Lattice(NamedTuple):
-    """Step, first and last index; values from `low` to `high` are not clipped."""
+class Lattice(NamedTuple):
+    """Levels `(k + offset) step` for the integers `k` from `lowest` to `highest`.
+
+    `inverse` is `1 / step`, or 0 where that is not finite; values from `low` to `high`
+    are not clipped. All but `offset` may be traced.
+    """
 
     step: Array
     inverse: Array
@@ -115,9 +119,9 @@ def round_trip(
     Jacob et al. 2018, arXiv:1712.05877, equation 1; straight-through derivatives are
     Bengio et al. 2013, arXiv:1308.3432.
     """
-    lattice = _lattice(limits, bits, grid)
-    inside = (x >= lattice.low) & (x <= lattice.high)
-    value = (_indices(x, lattice, grid) + lattice.offset) * lattice.step
+    levels_of = lattice(limits, bits, grid=grid)
+    inside = (x >= levels_of.low) & (x <= levels_of.high)
+    value = (indices(x, levels_of) + levels_of.offset) * levels_of.step
     passing = jnp.where(inside, x, 0.0)
     # Adds exactly 0 (and turns -0 into 0, as integer codes would).
     return value + (passing - jax.lax.stop_gradient(passing))
@@ -135,9 +139,9 @@ def codes(
 
     Reference: as `round_trip`.
     """
-    lattice = _lattice(limits, bits, grid)
-    first = lattice.lowest if grid == "affine" else jnp.zeros_like(lattice.lowest)
-    return (_indices(x, lattice, grid) - first).astype(jnp.int32)
+    all_levels = lattice(limits, bits, grid=grid)
+    first = all_levels.lowest if grid == "affine" else 0 * all_levels.lowest
+    return (indices(x, all_levels) - first).astype(jnp.int32)
 
 
 def levels(limits: Range, bits: int, *, grid: Grid) -> Float[Array, " level"]:
@@ -149,19 +153,38 @@ def levels(limits: Range, bits: int, *, grid: Grid) -> Float[Array, " level"]:
 
     Reference: as `round_trip`.
     """
-    lattice = _lattice(limits, bits, grid)
+    found = lattice(limits, bits, grid=grid)
     count = 2**bits - (grid == "symmetric")
-    numbers = jnp.arange(count).astype(lattice.step.dtype)
-    return (lattice.lowest + numbers + lattice.offset) * lattice.step
+    numbers = jnp.arange(count).astype(found.step.dtype)
+    return (found.lowest + numbers + found.offset) * found.step
 
 
-def _indices(x: Array, lattice: _Lattice, grid: Grid) -> Array:
+def indices(x: Float[Array, " value"], lattice: Lattice) -> Float[Array, " value"]:
+    """Finds the integer `k` of the nearest level of a lattice, as a float.
+
+    Formula: `clip(round(x / step), lowest, highest)`, with `floor` for `round` where
+    levels lie half a step off the multiples of the step. Its derivative is 0.
+
+    Args:
+        x: values, in the unit of the step.
+        lattice: the levels.
+
+    Reference: as `round_trip`.
+    """
     scaled = x * lattice.inverse
-    nearest = jnp.floor(scaled) if grid == "midrise" else jnp.round(scaled)
+    nearest = jnp.floor(scaled) if lattice.offset else jnp.round(scaled)
     return jax.lax.stop_gradient(jnp.clip(nearest, lattice.lowest, lattice.highest))
 
 
-def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
+def lattice(limits: Range, bits: Int[Array, ""] | int, *, grid: Grid) -> Lattice:
+    """Lays the levels of a grid over a range.
+
+    Formula: the module's table.
+
+    Args and Raises: as `round_trip`.
+
+    Reference: as `round_trip`.
+    """
     word = word_length(bits)
     valid = (word >= 2) & (word <= 8)
     half = jnp.left_shift(jnp.int32(1), word - 1).astype(limits.low.dtype)  # 2^(b-1)
@@ -178,14 +201,14 @@ def _lattice(limits: Range, bits: Int[Array, ""] | int, grid: Grid) -> _Lattice:
     top = limits.threshold
     step, inverse = _spacing(top, count, valid)
     low = lowest * step if grid == "twos_complement" else -top
-    return _Lattice(step, inverse, lowest, highest, low, top, offset)
+    return Lattice(step, inverse, lowest, highest, low, top, offset)
 
 
-def _affine(limits: Range, count: Array, valid: Array) -> _Lattice:
+def _affine(limits: Range, count: Array, valid: Array) -> Lattice:
     low, high = jnp.minimum(limits.low, 0.0), jnp.maximum(limits.high, 0.0)
     step, inverse = _spacing(high - low, count, valid)
     zero = jax.lax.stop_gradient(jnp.round(-low * inverse))
-    return _Lattice(step, inverse, -zero, count - zero, low, high)
+    return Lattice(step, inverse, -zero, count - zero, low, high)
 
 
 def _spacing(width: Array, count: Array, valid: Array) -> tuple[Array, Array]:
