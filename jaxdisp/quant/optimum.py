@@ -56,7 +56,7 @@ class _Cells(NamedTuple):
 @ft.partial(jax.jit, static_argnames="grid")
 def optimum(
     x: Float[Array, " value"],
-    weights: Float[Array, " value"],
+    weights: Float[Array, " value"] | None,
     bits: Int[Array, ""] | int,
     *,
     grid: Grid,
@@ -69,7 +69,7 @@ def optimum(
 
     Args:
         x: values, in any unit; one group, a batch is the caller's `vmap`.
-        weights: of the values, at least 0.
+        weights: of the values, at least 0; None, which is faster, if they are equal.
         bits: word length; a traced one outside 2..8 gives NaN.
         grid: which levels.
 
@@ -78,9 +78,12 @@ def optimum(
 
     Reference: our own derivation.
     """
-    total = jnp.sum(weights)
-    share = weights / jnp.where(total > 0, total, 1.0)
-    unit = grids.within(jnp.ones_like(total))
+    if weights is None:
+        share = jnp.asarray(1.0 / x.shape[0], x.dtype)
+    else:
+        total = _sum(weights)
+        share = weights / jnp.where(total > 0, total, 1.0)
+    unit = grids.within(jnp.ones((), x.dtype))
     if grid == "affine":
         unit = Range(low=0.0 * unit.low, high=unit.high)
     levels = grids.lattice(unit, bits, grid=grid)
