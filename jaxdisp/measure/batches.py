@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int
 TOKENS_PER_BATCH = 4096
 SHAPES = 6
 STEP = 8
+ROWS = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,22 @@ def padded_lengths(
     return np.array(chosen[-1], int)
 
 
+def length_classes(
+    languages: Sequence[Sequence[Sequence[int]]],
+) -> Int[np.ndarray, " shape"]:
+    """Chooses the lengths to pad to for the sentences of all languages together.
+
+    Definition: `padded_lengths` of all of them.
+
+    Args:
+        languages: token numbers of each sentence in each language.
+
+    Reference: as `padded_lengths`.
+    """
+    lengths = [len(sentence) for sentences in languages for sentence in sentences]
+    return padded_lengths(np.array(lengths), SHAPES)
+
+
 def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:
     """Groups sentences of similar length into few shapes.
 
@@ -72,7 +89,7 @@ def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch
     Reference: our own definition.
     """
     lengths = np.array([len(sentence) for sentence in sentences])
-    classes = padded_lengths(lengths, SHAPES)
+    classes = length_classes([sentences])
     made = []
     for number, length in enumerate(classes):
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
@@ -88,4 +105,38 @@ def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch
         made.append(
             Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
         )
+    return made
+
+
+def equal_batches(
+    sentences: Sequence[Sequence[int]],
+    classes: Int[np.ndarray, " shape"],
+    context: int,
+) -> list[Batch]:
+    """Groups sentences into batches whose shapes depend on nothing but the classes.
+
+    Definition: each sentence is padded to the smallest of `classes` that holds it; every
+    batch holds `ROWS` sentences, the last of a class filled up with empty ones. Other
+    sentences of the same classes thus need no other program.
+
+    Args:
+        sentences: token numbers, no longer than the longest class.
+        classes: lengths to pad to, as from `padded_lengths`.
+        context: longest sequence the model takes.
+
+    Reference: our own definition.
+    """
+    lengths = np.array([len(sentence) for sentence in sentences])
+    made = []
+    for number, length in enumerate(classes):
+        length = min(int(length), context)
+        places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
+        for first in range(0, len(places), ROWS):
+            chosen = places[first : first + ROWS]
+            tokens = np.zeros((1, ROWS, length), np.int32)
+            mask = np.zeros((1, ROWS, length), bool)
+            for row, place in enumerate(chosen.tolist()):
+                tokens[0, row, : len(sentences[place])] = sentences[place]
+                mask[0, row, : len(sentences[place])] = True
+            made.append(Batch(tokens=tokens, mask=mask, places=chosen))
     return made

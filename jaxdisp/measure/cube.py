@@ -5,7 +5,7 @@ One compiled program per shape of batch serves every configuration and language.
 """
 
 import functools as ft
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent import futures
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.measure.batches import make_batches
+from jaxdisp.measure.batches import equal_batches, length_classes, make_batches
 from jaxdisp.models import decoder, vocabulary
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, quantize
@@ -55,7 +55,7 @@ def fitting(model: Model, corpus: corpora.Corpus) -> corpora.Corpus:
     Reference: our own definition.
     """
     longest = np.max(
-        [[len(s) for s in language] for language in _encode(model, corpus)], axis=0
+        [[len(s) for s in language] for language in encode(model, corpus)], axis=0
     )
     places = np.flatnonzero(longest <= model.config.context)
     if places.size == 0:
@@ -70,7 +70,7 @@ def evaluate(
     model: Model,
     corpus: corpora.Corpus,
     assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
-    quantizers: Sequence[Quantizer],
+    quantizers: Sequence[Quantizer | decoder.Parameters],
     *,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
@@ -85,7 +85,7 @@ def evaluate(
         corpus: parallel text whose sentences fit into the model's context.
         assignments: per configuration one integer per layer, and optionally one more
             for the parameters outside the layers (else they stay in full precision).
-        quantizers: how versions 1, 2, ... are rounded.
+        quantizers: how versions 1, 2, ... are rounded, or parameters rounded already.
         progress: called with the number of configurations done since the last call.
 
     Raises:
@@ -96,9 +96,9 @@ def evaluate(
     Reference: our own definition.
     """
     sites = check_assignments(assignments, model.config.n_layers, len(quantizers))
-    encoded = _encode(model, corpus)
+    encoded = encode(model, corpus)
     _check_lengths(encoded, corpus, model.config.context)
-    versions = (model.params, *(quantize(model, q) for q in quantizers))
+    versions = (model.params, *(_rounded(model, q) for q in quantizers))
     flat = [sentence for language in encoded for sentence in language]
     nll = np.zeros((len(sites), len(flat)), np.float32)
     batches = make_batches(flat, model.config.context)
@@ -127,16 +127,72 @@ def evaluate(
         for done in pool.map(fill, range(0, len(sites), together)):
             if progress is not None:
                 progress(done)
-    if not np.all(np.isfinite(nll)):
-        raise FloatingPointError(
-            f"{model.source}: {np.count_nonzero(~np.isfinite(nll))} losses are NaN or "
-            "infinite; its weights overflow float32, so that it cannot be measured"
-        )
+    _check_finite(model, nll)
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
     return Evaluation(
         nll=jnp.asarray(nll.reshape(shape)), n_tokens=n_tokens, n_bytes=n_bytes
     )
+
+
+def _rounded(
+    model: Model, quantizer: Quantizer | decoder.Parameters
+) -> decoder.Parameters:
+    return quantize(model, quantizer) if isinstance(quantizer, Quantizer) else quantizer
+
+
+def _check_finite(model: Model, nll: np.ndarray) -> None:
+    if not np.all(np.isfinite(nll)):
+        raise FloatingPointError(
+            f"{model.source}: {np.count_nonzero(~np.isfinite(nll))} losses are NaN or "
+            "infinite; its weights overflow float32, so that it cannot be measured"
+        )
+
+
+def evaluate_each(
+    model: Model,
+    corpus: corpora.Corpus,
+    versions: Iterable[decoder.Parameters],
+    *,
+    progress: Callable[[int], object] | None = None,
+) -> Float[Array, "language sentence"]:
+    """Measures the loss of every sentence with parameters of its language's own.
+
+    Definition: as `evaluate`, language `l` with the `l`-th of the parameters.
+
+    Args:
+        model: an open model.
+        corpus: parallel text whose sentences fit into the model's context.
+        versions: parameters of each language, made one by one as they are needed.
+        progress: called with the number of languages done since the last call.
+
+    Raises:
+        ValueError: if a sentence does not fit.
+        FloatingPointError: if a loss is not finite.
+
+    Reference: our own definition.
+    """
+    encoded = encode(model, corpus)
+    _check_lengths(encoded, corpus, model.config.context)
+    everything = jnp.ones((1, model.config.n_layers + 1), jnp.int32)
+    nll = np.zeros((len(encoded), corpus.n_sentences), np.float32)
+    for place, (sentences, params) in enumerate(zip(encoded, versions, strict=True)):
+        for batch in equal_batches(sentences, length_classes(encoded), model.config.context):
+            losses = batch_losses(
+                (model.params, params),
+                everything,
+                batch.tokens,
+                batch.mask,
+                architecture=model.architecture,
+                config=model.config,
+                configs_at_once=1,
+            )
+            kept = np.asarray(losses).reshape(-1)[: len(batch.places)]
+            nll[place, batch.places] = kept
+        if progress is not None:
+            progress(1)
+    _check_finite(model, nll)
+    return jnp.asarray(nll)
 
 
 def sizes(
@@ -150,7 +206,7 @@ def sizes(
 
     Reference: our own definition.
     """
-    encoded = _encode(model, corpus)
+    encoded = encode(model, corpus)
     n_tokens = [[len(sentence) - 1 for sentence in text] for text in encoded]
     n_bytes = [[len(s.encode()) for s in text] for text in corpus.sentences]
     return jnp.asarray(n_tokens), jnp.asarray(n_bytes)
@@ -233,7 +289,15 @@ def check_assignments(
     return sites.astype(np.int32)
 
 
-def _encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:
+def encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:
+    """Turns sentences into token numbers, by language, the start token first.
+
+    Args:
+        model: whose vocabulary is used.
+        corpus: parallel text.
+
+    Reference: our own definition.
+    """
     return [
         vocabulary.encode(model.tokenizer, text, model.start)
         for text in corpus.sentences

@@ -58,7 +58,8 @@ class Architecture:
     `read_config` turns a checkpoint's `config.json` into a frozen configuration with
     at least `n_layers`, `width`, `vocabulary`, `context` and `tied`; `write_config` is
     its inverse. `prefix` may stand before tensor names, and tensors whose names match
-    one of the regular expressions `buffers` carry no parameters.
+    one of the regular expressions `buffers` carry no parameters. `block` returns the
+    hidden states after a layer and, by path, what each of its matrices is applied to.
     """
 
     name: str
@@ -68,7 +69,7 @@ class Architecture:
     write_config: Callable[[Any], dict[str, Any]]
     tensors: Callable[[Any], tuple[Tensor, ...]]
     embed: Callable[..., Array]
-    block: Callable[..., Array]
+    block: Callable[..., tuple[Array, dict[Path, Array]]]
     readout: Callable[..., Array]
 
 
@@ -139,8 +140,9 @@ def hidden_states(
 
     Reference: our own definition.
     """
-    logits, taps = _scan(architecture, config, versions, assignment, tokens, taps=True)
-    return taps, logits
+    scan = ft.partial(_scan, architecture, config, versions, assignment, tokens)
+    logits, embedded, after = scan(lambda state, _: state)
+    return jnp.concatenate([embedded[None], after]), logits
 
 
 def logits(
@@ -163,7 +165,42 @@ def logits(
 
     Reference: our own definition.
     """
-    return _scan(architecture, config, versions, assignment, tokens, taps=False)[0]
+    scan = ft.partial(_scan, architecture, config, versions, assignment, tokens)
+    return scan(lambda *_: None)[0]
+
+
+def input_moments(
+    architecture: Architecture,
+    config: Any,
+    params: Parameters,
+    tokens: Int[Array, "sentence token"],
+    mask: Bool[Array, "sentence token"],
+) -> dict[Path, Float[Array, "layer input input"]]:
+    """Adds up the outer products of what each matrix of the layers is applied to.
+
+    Definition: `sum x x^T` over the tokens in `mask`, by the matrix's path. Not centred:
+    a constant input carries the error of its weight like any other.
+
+    Args:
+        architecture: the family's functions.
+        config: its configuration.
+        params: parameters, in full precision.
+        tokens: token numbers, padded on the right.
+        mask: which tokens count.
+
+    Reference: our own definition.
+    """
+    counted = mask[..., None].astype(jnp.float32)
+
+    def products(_: Array, inputs: dict[Path, Array]) -> dict[Path, Array]:
+        def outer(x: Array) -> Array:
+            flat = (x * counted).reshape(-1, x.shape[-1])
+            return flat.T @ flat
+
+        return jax.tree.map(outer, inputs)
+
+    full = jnp.zeros(config.n_layers + 1, jnp.int32)
+    return _scan(architecture, config, (params,), full, tokens, products)[2]
 
 
 def _scan(
@@ -172,9 +209,9 @@ def _scan(
     versions: tuple[Parameters, ...],
     assignment: Int[Array, " site"],
     tokens: Int[Array, "sentence token"],
-    *,
-    taps: bool,
-) -> tuple[Array, Any]:
+    keep: Callable[[Array, dict[Path, Array]], Any],
+) -> tuple[Array, Array, Any]:
+    """Logits, embedded tokens, and per layer what `keep` makes of state and inputs."""
     with jax.default_matmul_precision("float32"):  # TF32 would swamp degradations
         outside = select(assignment[-1], tuple(v["outside"] for v in versions))
         state = architecture.embed(outside, tokens, config)
@@ -182,15 +219,13 @@ def _scan(
         def layer(carry: Array, step: tuple[Array, Array, tuple[Any, ...]]) -> Any:
             index, version, blocks = step
             chosen = select(version, blocks)
-            after = architecture.block(chosen, carry, index, config)
-            return after, (after if taps else None)
+            after, inputs = architecture.block(chosen, carry, index, config)
+            return after, keep(after, inputs)
 
         blocks = tuple(version["blocks"] for version in versions)
         steps = (jnp.arange(config.n_layers), assignment[:-1], blocks)
-        final, states = jax.lax.scan(layer, state, steps)
-        if taps:
-            states = jnp.concatenate([state[None], states])
-        return architecture.readout(outside, final, config), states
+        final, kept = jax.lax.scan(layer, state, steps)
+        return architecture.readout(outside, final, config), state, kept
 
 
 def token_losses(

@@ -218,7 +218,7 @@ def block(
     state: Float[Array, "sentence token width"],
     index: Int[Array, ""],
     config: Config,
-) -> Float[Array, "sentence token width"]:
+) -> tuple[Float[Array, "sentence token width"], dict[decoder.Path, Array]]:
     """Applies one layer: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
 
     Args:
@@ -227,13 +227,20 @@ def block(
         index: the number of this layer, from 0.
         config: the shape of the model.
 
+    Returns:
+        The hidden states after it, and the inputs of its four matrices by path.
+
     Reference: Radford et al. 2019.
     """
     normed = _layer_norm(state, layer["attention_norm"], config.epsilon)
-    state = state + _attention(layer["attention"], normed, index, config)
+    mixed = _attention(layer["attention"], normed, index, config)
+    state = state + _linear(mixed, layer["attention"]["output"])
+    inputs = {("attention", "query_key_value"): normed, ("attention", "output"): mixed}
     normed = _layer_norm(state, layer["mlp_norm"], config.epsilon)
     inner = ACTIVATIONS[config.activation](_linear(normed, layer["mlp"]["up"]))
-    return state + _linear(inner, layer["mlp"]["down"])
+    inputs |= {("mlp", "up"): normed, ("mlp", "down"): inner}
+    after = state + _linear(inner, layer["mlp"]["down"])
+    return after, {("blocks", *path, "weight"): x for path, x in inputs.items()}
 
 
 def readout(
@@ -285,8 +292,7 @@ def _attention(
     causal = jnp.tril(jnp.ones((n_tokens, n_tokens), bool))
     scores = jnp.where(causal[None, None], scores, -jnp.inf)
     weights = jax.nn.softmax(scores, axis=-1)
-    mixed = jnp.einsum("shtu,suhc->sthc", weights, value)
-    return _linear(mixed.reshape(state.shape), layer["output"])
+    return jnp.einsum("shtu,suhc->sthc", weights, value).reshape(state.shape)
 
 
 ARCHITECTURE = decoder.Architecture(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools as ft
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import jax
@@ -9,8 +10,8 @@ from jaxtyping import Array
 
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
-from jaxdisp.quant import grids
-from jaxdisp.quant.granularity import Granularity, Grouping, quantize_weight
+from jaxdisp.quant import grids, rules
+from jaxdisp.quant.granularity import Granularity, Grouping, round_groups
 
 Included = Literal["matrices", "embeddings", "head", "all"]
 ROLES: dict[str, frozenset[str]] = {
@@ -23,11 +24,10 @@ ROLES: dict[str, frozenset[str]] = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Quantizer:
-    """How weights are rounded: word length, grid, who shares a threshold, and which.
+    """How weights are rounded: word length, grid, who shares a range, which, and where.
 
-    Thresholds are the largest absolute value of those that share one (the smallest and
-    largest for the affine grid). `group_size` counts input channels and matters for
-    groups only. `include` names kinds of weights: `matrices` are those of the blocks,
+    `clipping` is the rule of `quant.rules` that sets the ranges; `absmax` clips nothing.
+    `group_size` counts input channels and matters for groups only. `include` names kinds of weights: `matrices` are those of the blocks,
     `all` is every weight but the biases, normalization gains included, as the research
     notes had it.
     """
@@ -37,6 +37,7 @@ class Quantizer:
     granularity: Granularity = "tensor"
     group_size: int = 64
     include: tuple[Included, ...] = ("matrices",)
+    clipping: rules.Rule = "absmax"
 
 
 def is_included(tensor: decoder.Tensor, quantizer: Quantizer, *, tied: bool) -> bool:
@@ -86,12 +87,22 @@ def check_quantizer(model: Model, quantizer: Quantizer) -> None:
         raise ValueError(
             f"grid must be one of {', '.join(known)}, got {quantizer.grid}"
         )
+    if quantizer.clipping not in (known := get_args(rules.Rule)):
+        raise ValueError(
+            f"clipping must be one of {', '.join(known)}, got {quantizer.clipping}"
+        )
     Grouping(granularity=quantizer.granularity, group_size=quantizer.group_size)
     for tensor in model.architecture.tensors(model.config):
         is_included(tensor, quantizer, tied=model.config.tied)
 
 
-def quantize(model: Model, quantizer: Quantizer) -> decoder.Parameters:
+Ranges = Mapping[decoder.Path, grids.Range]
+"""Ranges by the path of a parameter, with axes `layer` (if it is stacked) and `group`."""
+
+
+def quantize(
+    model: Model, quantizer: Quantizer, ranges: Ranges | None = None
+) -> decoder.Parameters:
     """Returns the model's parameters with the included ones rounded to the grid.
 
     Definition: `grids.round_trip` group by group; the others are the same arrays.
@@ -99,23 +110,46 @@ def quantize(model: Model, quantizer: Quantizer) -> decoder.Parameters:
     Args:
         model: an open model.
         quantizer: how to round, and what.
+        ranges: of some parameters, in place of those the quantizer's rule finds.
 
     Raises:
         ValueError: if the bits or the group size are out of range.
 
     Reference: our own definition.
     """
+    given = {} if ranges is None else ranges
     leaves = {}
     for tensor in model.architecture.tensors(model.config):
         value = decoder.leaf(model.params, tensor.path)
         if is_included(tensor, quantizer, tied=model.config.tied):
-            value = round_tensor(value, tensor, quantizer)
+            value = round_tensor(value, tensor, quantizer, given.get(tensor.path))
         leaves[tensor.path] = value
     return decoder.assemble(leaves)
 
 
-def round_tensor(value: Array, tensor: decoder.Tensor, quantizer: Quantizer) -> Array:
-    """Rounds one parameter, each layer by itself.
+def grouping_of(tensor: decoder.Tensor, quantizer: Quantizer) -> Grouping:
+    """Returns which weights of a parameter share a range.
+
+    Args:
+        tensor: the parameter.
+        quantizer: how to round.
+
+    Raises:
+        ValueError: if the group size is out of range.
+
+    Reference: our own definition.
+    """
+    return Grouping(
+        granularity=quantizer.granularity,
+        group_size=quantizer.group_size,
+        channel_axis=tensor.channel_axis,
+    )
+
+
+def tensor_ranges(
+    value: Array, tensor: decoder.Tensor, quantizer: Quantizer
+) -> grids.Range:
+    """Finds the ranges of one parameter by the quantizer's rule, each layer by itself.
 
     Args:
         value: the parameter, layers on axis 0 if it is stacked.
@@ -123,19 +157,45 @@ def round_tensor(value: Array, tensor: decoder.Tensor, quantizer: Quantizer) -> 
         quantizer: how to round.
 
     Raises:
+        ValueError: if an entry of the quantizer has none of the allowed values.
+
+    Reference: as `rules.ranges`.
+    """
+    one = ft.partial(
+        rules.ranges,
+        bits=grids.word_length(quantizer.bits),
+        rule=quantizer.clipping,
+        grid=quantizer.grid,
+        grouping=grouping_of(tensor, quantizer),
+    )
+    return jax.vmap(one)(value) if tensor.stacked else one(value)
+
+
+def round_tensor(
+    value: Array,
+    tensor: decoder.Tensor,
+    quantizer: Quantizer,
+    ranges: grids.Range | None = None,
+) -> Array:
+    """Rounds one parameter, each layer by itself.
+
+    Args:
+        value: the parameter, layers on axis 0 if it is stacked.
+        tensor: its description.
+        quantizer: how to round.
+        ranges: as from `tensor_ranges`, which finds them if None.
+
+    Raises:
         ValueError: if the bits or the group size are out of range.
 
     Reference: our own definition.
     """
-    grouping = Grouping(
-        granularity=quantizer.granularity,
-        group_size=quantizer.group_size,
-        channel_axis=tensor.channel_axis,
-    )
+    if ranges is None:
+        ranges = tensor_ranges(value, tensor, quantizer)
     one = ft.partial(
-        quantize_weight,
+        round_groups,
         bits=grids.word_length(quantizer.bits),
         grid=quantizer.grid,
-        grouping=grouping,
+        grouping=grouping_of(tensor, quantizer),
     )
-    return jax.vmap(one)(value) if tensor.stacked else one(value)
+    return jax.vmap(one)(value, ranges) if tensor.stacked else one(value, ranges)

@@ -129,7 +129,7 @@ def loss(
     @jax.checkpoint  # recomputing a layer is cheaper on the CPU than keeping it
     def layer(state: Array, step: tuple[Array, Array, Any]) -> tuple[Array, None]:
         index, layer_key, block = step
-        update = architecture.block(block, state, index, config) - state
+        update = architecture.block(block, state, index, config)[0] - state
         return state + drop(layer_key, update), None
 
     keys = jax.random.split(key, config.n_layers + 1)

@@ -223,13 +223,41 @@ def _divided(cell: _Cells, tried: _Trial) -> _Cells:
 def _bounded(
     left: Array, right: Array, left_error: Array, right_error: Array, square: Array
 ) -> _Cells:
-    """Adds the least value between the ends of the chord plus what may lie below it."""
+    bound = jax.vmap(_below_chord)(left, right, left_error, right_error, square)
+    return _Cells(left, right, left_error, right_error, square, bound)
+
+
+def chord_bound(
+    step: Float[Array, " point"],
+    error: Float[Array, " point"],
+    square: Float[Array, " point"],
+) -> Float[Array, " cell"]:
+    """Bounds the error from below between neighbouring steps.
+
+    Formula: with `M` at the ends of a cell of width `h` and `B` at its left, the least
+    of `(1 - t) M_1 + t M_2 - B h^2 t (1 - t)` for `t` from 0 to 1. The unit of the step
+    may be any, such as that of thresholds, as long as `B h^2` is in that of `M`.
+
+    Args:
+        step: in ascending order.
+        error: the weighted squared error at each.
+        square: sum of `w k^2` at each.
+
+    Reference: our own derivation; see the module.
+    """
+    return jax.vmap(_below_chord)(
+        step[:-1], step[1:], error[:-1], error[1:], square[:-1]
+    )
+
+
+def _below_chord(
+    left: Array, right: Array, left_error: Array, right_error: Array, square: Array
+) -> Array:
     bend = square * (right - left) ** 2
     rise = right_error - left_error
     place = 0.5 * (1.0 - rise / jnp.where(bend > 0, bend, 1.0))
-    place = jnp.clip(place, 0.0, 1.0)
-    bound = left_error + place * rise - bend * place * (1.0 - place)
-    return _Cells(left, right, left_error, right_error, square, bound)
+    place = jnp.clip(jnp.where(bend > 0, place, jnp.where(rise < 0, 1.0, 0.0)), 0.0, 1.0)
+    return left_error + place * rise - bend * place * (1.0 - place)
 
 
 def _both(some: _Trial, one: _Trial) -> _Trial:
