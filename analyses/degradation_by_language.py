@@ -23,6 +23,7 @@ from jaxdisp.models.quantized import Quantizer
 from jaxdisp.quant.granularity import Granularity
 from jaxdisp.quant.grids import Grid
 from jaxdisp.report import jobs, tables
+from jaxdisp.report import settings as run_settings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,7 @@ def main(config: Config) -> None:
     """Prints a table per word length, then the contrast between resource levels."""
     contrasts = []
     for bits in config.bits:
-        settings = jobs.Settings(
+        settings = run_settings.Settings(
             command="measure",
             model=config.model,
             revision=None,
@@ -59,10 +60,10 @@ def main(config: Config) -> None:
             reference=None,
             seed=config.seed,
         )
-        inputs = jobs.open_inputs(settings)
+        inputs = run_settings.open_inputs(settings)
         found = jobs.execute(settings, inputs, None)
         cells = tables.degradation_cells(found["degradation"])
-        print(f"\n{jobs.describe(settings.quantizer)}")
+        print(f"\n{run_settings.describe(settings.quantizer)}")
         print(tables.aligned(tables.DEGRADATION_HEADER, cells))
         lines = tables.disparity_lines(found["disparity"])
         contrasts += [[str(bits), *line] for line in lines]

@@ -14,11 +14,9 @@ import typer
 import jaxdisp
 
 if TYPE_CHECKING:
-    from jaxdisp.report import jobs, runs
+    from jaxdisp.report import runs, settings
 
 INTERRUPTED = 130
-FEW_TEXTS = 10
-"""Texts below which a bootstrap interval rests on too little to be trusted."""
 
 app = typer.Typer(
     add_completion=False,
@@ -64,6 +62,14 @@ IncludeOption = Annotated[
         "--include",
         help="Beyond the matrices of the blocks: embeddings,head; or all, which is "
         "every weight but the biases, normalization gains included.",
+    ),
+]
+ClippingOption = Annotated[
+    str,
+    typer.Option(
+        "--clipping",
+        help="Range of each group: absmax, percentile, aciq_gaussian, aciq_laplace or "
+        "exact.",
     ),
 ]
 LimitOption = Annotated[
@@ -128,6 +134,7 @@ def measure(
     granularity: GranularityOption = "tensor",
     group_size: GroupSizeOption = 64,
     include: IncludeOption = "",
+    clipping: ClippingOption = "absmax",
     limit: LimitOption = None,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
@@ -150,6 +157,7 @@ def run(
     granularity: GranularityOption = "tensor",
     group_size: GroupSizeOption = 64,
     include: IncludeOption = "",
+    clipping: ClippingOption = "absmax",
     limit: LimitOption = None,
     layer_limit: Annotated[
         int,
@@ -159,6 +167,13 @@ def run(
         int,
         typer.Option("--set-limit", help="Sentences per language for layer sets."),
     ] = 6,
+    clip_limit: Annotated[
+        int,
+        typer.Option(
+            "--clip-limit",
+            help="Sentences per language for clipping rules; 0 leaves them out.",
+        ),
+    ] = 24,
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,
@@ -170,11 +185,76 @@ def run(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Measure, then sweep single layers and protection sets, and write a report.
+    """Measure, sweep layers and protection sets, compare clipping; write a report.
 
     Killed at any moment, the same command goes on where it stopped.
     """
     _execute("run", dict(locals()))
+
+
+@app.command()
+def clip(
+    law: Annotated[
+        str | None,
+        typer.Option(
+            "--law",
+            help="Thresholds of a law instead of a model's: gaussian, laplace, "
+            "generalised-gaussian or student-t.",
+        ),
+    ] = None,
+    kurtosis: Annotated[
+        float | None,
+        typer.Option("--kurtosis", help="Excess kurtosis of the law, for its shape."),
+    ] = None,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    corpus: CorpusOption = None,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            "--calibration",
+            help="Corpus for activations; default: the sentences that are measured.",
+        ),
+    ] = None,
+    languages: LanguagesOption = None,
+    bits: BitsOption = 4,
+    grid: GridOption = "symmetric",
+    granularity: GranularityOption = "tensor",
+    group_size: GroupSizeOption = 64,
+    include: IncludeOption = "",
+    deploy: Annotated[
+        str | None,
+        typer.Option(
+            "--deploy",
+            help="Also measure what every language loses by rule, this one among them: "
+            "average, minimax, regret or per-language.",
+        ),
+    ] = None,
+    limit: LimitOption = None,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Show thresholds by every rule, of a law or of a model and its languages."""
+    options = dict(locals())
+    law, kurtosis = options.pop("law"), options.pop("kurtosis")
+    if law is None and kurtosis is None:
+        _execute("clip", options)
+        return
+    given = [
+        f"--{name}"
+        for name in ("model", "corpus", "calibration", "languages", "deploy", "output")
+        if options[name] is not None
+    ]
+    if law is None or given:
+        refuse(
+            "--kurtosis needs --law"
+            if law is None
+            else f"--law knows no model: leave out {', '.join(given)}"
+        )
+    _law(law, bits, kurtosis, as_json=as_json)
 
 
 @app.command()
@@ -203,35 +283,51 @@ def train(
     typer.echo(str(output))
 
 
+def _law(law: str, bits: int, kurtosis: float | None, *, as_json: bool) -> None:
+    from jaxdisp.report import law_thresholds, tables
+
+    try:
+        found = law_thresholds.law_thresholds(law, bits, kurtosis)
+    except ValueError as error:
+        refuse(str(error))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    typer.echo(law_thresholds.title(found))
+    cells = law_thresholds.threshold_cells(found)
+    typer.echo(tables.aligned(law_thresholds.header(found), cells, words=(0, 4)))
+    typer.echo(law_thresholds.remark(found))
+
+
 def _names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _settings(command: str, options: dict[str, Any]) -> "jobs.Settings":
+def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
     from jaxdisp.models import Quantizer
-    from jaxdisp.report import jobs
+    from jaxdisp.report.settings import Settings
 
-    fields = ("bits", "grid", "granularity", "group_size")
-    quantizer = {name: options.pop(name) for name in fields}
+    fields = ("bits", "grid", "granularity", "group_size", "clipping")
+    quantizer = {name: options.pop(name) for name in fields if name in options}
     quantizer["include"] = ("matrices", *(_names(options.pop("include")) or ()))
     options["languages"] = _names(options["languages"])
-    return jobs.Settings(command=command, quantizer=Quantizer(**quantizer), **options)
+    return Settings(command=command, quantizer=Quantizer(**quantizer), **options)
 
 
 def _execute(command: str, options: dict[str, Any]) -> None:
     """Carries out `measure` or `run` with the options as they were given."""
-    from jaxdisp.report import jobs, runs
+    from jaxdisp.report import runs, settings, terminal
 
     output, as_json = options.pop("output"), options.pop("as_json")
     overwrite = options.pop("overwrite")
     kept = None
     try:
         wanted = _settings(command, options)
-        inputs = jobs.open_inputs(wanted)
+        inputs = settings.open_inputs(wanted)
         if output is not None:
-            configuration = jobs.configuration(wanted, inputs)
+            configuration = settings.configuration(wanted, inputs)
             kept = runs.begin(output, configuration, overwrite=overwrite)
     except (ValueError, OSError) as error:
         refuse(str(error))
@@ -239,72 +335,31 @@ def _execute(command: str, options: dict[str, Any]) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
     else:
-        _show(wanted, inputs, found)
+        typer.echo("\n".join(terminal.lines(wanted, inputs, found)))
     if output is None:
         typer.echo("nothing written; --output DIR keeps the run", err=True)
     else:
-        name = "report.html" if wanted.command == "run" else "results.json"
+        name = "report.html" if command == "run" else "results.json"
         typer.echo(f"written: {output / name}", err=True)
 
 
 def _with_progress(
-    settings: "jobs.Settings", inputs: "jobs.Inputs", run: "runs.Run | None"
+    wanted: "settings.Settings", inputs: "settings.Inputs", run: "runs.Run | None"
 ) -> dict[str, Any]:
     import tqdm
 
     from jaxdisp.report import jobs
 
-    total = jobs.work(settings, inputs)
+    total = jobs.work(wanted, inputs)
     with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
         try:
-            return jobs.execute(settings, inputs, run, bar.update)
+            return jobs.execute(wanted, inputs, run, bar.update)
         except FloatingPointError as error:
             bar.close()
             refuse(str(error))
         except OSError as error:  # such as a full disk
             bar.close()
             refuse(f"{error}; the same command resumes")
-
-
-def _show(
-    settings: "jobs.Settings", inputs: "jobs.Inputs", found: dict[str, Any]
-) -> None:
-    from jaxdisp.models.model import count_parameters
-    from jaxdisp.report import jobs, page, tables
-
-    echo = typer.echo
-    echo(
-        f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
-        f"parameters: {jobs.describe(settings.quantizer)}"
-    )
-    echo(
-        f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
-        f"{inputs.corpus.source} corpus"
-    )
-    if inputs.left_out:
-        echo(
-            f"left out of all languages, too long for the context of "
-            f"{inputs.model.config.context} tokens: lines "
-            f"{', '.join(map(str, inputs.left_out))}"
-        )
-    cells = tables.degradation_cells(found["degradation"])
-    echo("\n" + tables.aligned(tables.DEGRADATION_HEADER, cells))
-    lines = tables.disparity_lines(found["disparity"])
-    echo("\n" + tables.aligned(("disparity", "estimate [95 %]", "unit"), lines))
-    if inputs.chosen is not None and len(inputs.chosen.high) > 1:
-        echo(
-            f"low: {' '.join(inputs.chosen.low)}; high: {' '.join(inputs.chosen.high)}"
-        )
-    echo(
-        "\nD_sent: nats lost per parallel sentence; D_byte: bits lost per byte; loss: "
-        "bits per byte\nin full precision. Intervals: paired BCa bootstrap over texts."
-    )
-    if found["n_groups"] < FEW_TEXTS:
-        echo(f"Only {found['n_groups']} texts: take these intervals with caution.")
-    if "protection_sets" in found:
-        sets = page.set_cells(found["protection_sets"][:3])
-        echo("\n" + tables.aligned(page.SET_HEADER, sets))
-        echo(found["gateway"])
 
 
 def main() -> None:

@@ -157,6 +157,43 @@ def disparity(
     )
 
 
+def disparity_change(
+    evaluation: Evaluation,
+    reference: Float[Array, "language sentence"],
+    groups: Int[np.ndarray, " sentence"],
+    *,
+    base: int,
+    key: PRNGKeyArray,
+) -> dict[str, bca.Interval]:
+    """Measures how level and inequality differ from one configuration's, paired.
+
+    Definition: `mean`, `worst` and `max_min` of `disparity`, each minus its value in
+    configuration `base` on the same resample of texts.
+
+    Args:
+        evaluation: losses of the configurations.
+        reference: losses in full precision on the same sentences.
+        groups: the text that each sentence belongs to.
+        base: the configuration compared with.
+        key: randomness of the resampling.
+
+    Reference: our own definition; intervals as in `stats.bootstrap`.
+    """
+    added = losses_added(evaluation, reference)
+    resamples = bootstrap.resample(added, groups, key=key)
+
+    def changes(sums: Array, n_sentences: Array) -> dict[str, Array]:
+        losses = sums / n_sentences
+        measures = {
+            "mean": jnp.mean(losses, axis=-1),
+            "worst": jnp.max(losses, axis=-1),
+            "max_min": jnp.ptp(losses, axis=-1),
+        }
+        return {name: value - value[base] for name, value in measures.items()}
+
+    return bootstrap.interval(resamples, changes)
+
+
 def weights_of(
     chosen: Contrast | None, languages: Sequence[str]
 ) -> Float[np.ndarray, "side language"]:

@@ -60,21 +60,24 @@ def size(n_bytes: int | None) -> str:
     return f"{n_bytes / 1e3:.0f} kB" if n_bytes < 1e6 else f"{n_bytes / 1e6:.1f} MB"
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Sets a table in columns: the first to the left, the others to the right.
+def aligned(
+    header: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[int] = (0,)
+) -> str:
+    """Sets a table in columns: those of words to the left, the others to the right.
 
     Args:
         header: names of columns.
         rows: cells.
+        words: places of the columns that hold words.
 
     Reference: our own definition.
     """
     widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
     lines = []
     for row in [header, ["-" * width for width in widths], *rows]:
-        cells = [row[0].ljust(widths[0])]
-        cells += [
-            cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)
+        cells = [
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

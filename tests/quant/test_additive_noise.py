@@ -227,20 +227,6 @@ def test_lambert_w_of_zero():
     assert lambert_w(numbers(np.e)) == pytest.approx(1, rel=1e-15)
 
 
-def test_higher_kurtosis_does_not_mean_a_wider_threshold():
-    c = constant(4)
-    heavier = threshold(*three_points(3.0), c)
-    assert heavier == pytest.approx(2.431, abs=6e-4)
-    assert heavier < law_threshold("gaussian", 0.0, c)
-    turn = 1 / c - 3
-    assert turn == pytest.approx(765)
-    before, at, after = (
-        threshold(*three_points(turn * by), c) for by in (0.8, 1.0, 1.25)
-    )
-    assert before < at > after
-    assert at == pytest.approx(0.5 / np.sqrt(c), rel=1e-12)  # the bound of all laws
-
-
 def test_generalised_gaussian_thresholds_fall_in_the_end():
     shapes, c = np.geomspace(0.4, 0.1, 57), constant(4)
     found = np.array([law_threshold("generalised_gaussian", s, c) for s in shapes])

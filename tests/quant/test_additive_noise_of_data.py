@@ -119,8 +119,8 @@ def test_error_of_another_threshold_is_between_parabolas(x, weights, bits, facto
     costs = (law_oracles.data_objective(*rational, top, c) for top in (at, best))
     cost = float(next(costs) - next(costs))
     gap = abs(at - best)
-    # the optimum is off by 100 eps / c or so, and the slope there by P + c as much
-    slack = 1e-13 * (at + best) ** 2 * (1 + 1 / c) / c * c + 1e-30
+    # the optimum is off by 100 eps / c of it, and the slope there twice 1 + c of that
+    slack = 300 * EPS / c * (at + best) ** 2 + 1e-30
     assert low * gap**2 - slack <= cost <= high * gap**2 + slack
 
 
@@ -157,7 +157,7 @@ def test_objective_of_data(x, weights, bits, factor):
 
 
 def three_points(kurtosis):
-    """Values and weights with variance 1: 0 and, with mass 1 / raw kurtosis, two more."""
+    """A law with variance 1: 0 and, with mass 1 / raw kurtosis, two more values."""
     mass = 1 / (kurtosis + 3)
     x, weights = np.zeros(SIZE), np.zeros(SIZE)
     x[:3] = 0, mass**-0.5, -(mass**-0.5)
@@ -197,8 +197,9 @@ def test_derivatives_of_the_threshold(function):
         for place in np.ndindex(slope.shape):
             ends = []
             for way in (h, -h):
-                moved = [arg.copy() for arg in args]
-                moved[which] = moved[which] + way * (np.arange(SIZE) == place or 1)
+                moved = list(args)
+                moved[which] = np.array(moved[which])
+                moved[which][place] += way
                 ends.append(float(function(*map(numbers, moved))))
             # rounding of 1e-16 / h; (h / c)^2 of the slope by c
             difference = pytest.approx(np.subtract(*ends) / (2 * h), rel=1e-6, abs=1e-9)
@@ -208,7 +209,7 @@ def test_derivatives_of_the_threshold(function):
 def test_a_batch_is_the_callers_vmap():
     x, weights = map(numbers, some_data())
     c = numbers(constant(4))
-    batch = x * numbers([[1.0], [0.3], [-2.0]]) + numbers([[0.0], [1.0], [9.0]])
+    batch = jnp.stack([x, 0.3 * x + 1.0, 9.0 - 2.0 * x])
     for function in BOTH:
         mapped = jax.vmap(function, (0, None, None))(batch, weights, c)
         single = [function(row, weights, c) for row in batch]

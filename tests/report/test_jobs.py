@@ -8,6 +8,7 @@ import pytest
 from jaxdisp.measure import cube
 from jaxdisp.models import Quantizer
 from jaxdisp.report import jobs, runs
+from jaxdisp.report import settings as run_settings
 from tests.measure import tiny
 from tests.report import made_up
 
@@ -41,7 +42,7 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # so that the paths in results.json are the same
     tiny.write_model(tmp_path / "model", n_layer=LAYERS)
     tiny.write_corpus(tmp_path / "corpus")
-    return jobs.Settings(
+    return run_settings.Settings(
         command="run",
         model="model",
         revision=None,
@@ -58,12 +59,12 @@ def settings(tmp_path, monkeypatch):
 
 
 def changed(settings, **changes):
-    return jobs.Settings(**{**vars(settings), **changes})
+    return run_settings.Settings(**{**vars(settings), **changes})
 
 
 def begin(settings, directory, *, overwrite=False):
-    inputs = jobs.open_inputs(settings)
-    configuration = jobs.configuration(settings, inputs)
+    inputs = run_settings.open_inputs(settings)
+    configuration = run_settings.configuration(settings, inputs)
     return inputs, runs.begin(directory, configuration, overwrite=overwrite)
 
 
@@ -124,7 +125,7 @@ def test_a_run_is_complete(settings, tmp_path):
 
 def test_numbers_are_those_of_the_losses(settings):
     """What the made-up evaluation adds, and what that is in the sweeps."""
-    inputs = jobs.open_inputs(settings)
+    inputs = run_settings.open_inputs(settings)
     found = jobs.execute(settings, inputs)
     lines, layers = np.arange(1, 9), np.arange(LAYERS)
     effect = (1 + layers[:, None]) * ((3 * lines + layers[:, None]) % 5 - 0.5) / 8
@@ -201,7 +202,7 @@ def test_measuring_alone_writes_no_report(settings, tmp_path):
 def test_without_a_run_nothing_is_written(settings, tmp_path):
     before = files(tmp_path)
     only = changed(settings, layer_limit=0, set_limit=0)
-    jobs.execute(only, jobs.open_inputs(only))
+    jobs.execute(only, run_settings.open_inputs(only))
     assert files(tmp_path) == before
 
 
@@ -209,17 +210,17 @@ def test_lines_that_are_too_long_are_counted(settings, tmp_path):
     texts = {name: list(lines) for name, lines in tiny.TEXTS.items()}
     texts["en"][6] = "No, he sat and sat and sat and sat and sat and sat and sat."
     tiny.write_corpus(tmp_path / "corpus", texts)
-    inputs = jobs.open_inputs(settings)
+    inputs = run_settings.open_inputs(settings)
     assert inputs.left_out == (7,)
     assert inputs.corpus.n_sentences == 7
-    few = jobs.open_inputs(changed(settings, limit=4))  # which does not take line 7
+    few = run_settings.open_inputs(changed(settings, limit=4))  # which does not take line 7
     assert few.left_out == (7,)
     assert few.corpus.lines == (1, 3, 6)
 
 
 def test_settings_that_change_the_result_are_recorded(settings):
-    inputs = jobs.open_inputs(settings)
-    configuration = jobs.configuration(settings, inputs)
+    inputs = run_settings.open_inputs(settings)
+    configuration = run_settings.configuration(settings, inputs)
     assert configuration["quantizer"]["bits"] == 3
     assert set(configuration["hashes"]) == {"weights", "tokenizer", "corpus"}
     assert configuration["hashes"]["corpus"] == inputs.corpus.digest
@@ -245,11 +246,11 @@ def test_settings_that_change_the_result_are_recorded(settings):
 )
 def test_settings_that_cannot_be(settings, changes, message):
     with pytest.raises(ValueError, match=message):
-        jobs.open_inputs(changed(settings, **changes))
+        run_settings.open_inputs(changed(settings, **changes))
 
 
 def test_a_sweep_that_is_left_out_is_not_checked(settings):
-    jobs.open_inputs(changed(settings, set_limit=0, protect=99))
+    run_settings.open_inputs(changed(settings, set_limit=0, protect=99))
 
 
 @pytest.mark.parametrize(
@@ -273,4 +274,4 @@ def test_a_sweep_that_is_left_out_is_not_checked(settings):
     ],
 )
 def test_quantizers_in_words(quantizer, expected):
-    assert jobs.describe(quantizer) == expected
+    assert run_settings.describe(quantizer) == expected

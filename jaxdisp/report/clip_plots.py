@@ -1,0 +1,163 @@
+"""Figures of clipping, drawn from stored rows."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import matplotlib as mpl
+import matplotlib.figure
+import matplotlib.ticker
+import numpy as np
+
+from jaxdisp.quant.laws import Family
+from jaxdisp.report import law_thresholds
+from jaxdisp.report.clip_tables import SHORT
+from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+
+GREEN = "#4b8b3b"
+
+
+def error_figure(found: dict[str, Any]) -> matplotlib.figure.Figure:
+    """Draws the mean squared error against the threshold, with its two parts.
+
+    Args:
+        found: as from `law_thresholds.law_thresholds`.
+
+    Reference: our own definition.
+    """
+    family = cast("Family", found["law"])
+    curve = law_thresholds.curves(family, found["bits"], found["excess_kurtosis"])
+    at = curve["threshold"]
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=(5.6, 3.8), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(at, curve["error"], color="black", label="exact error")
+        axes.plot(at, curve["clipping"], color=RED, label="of it clipping")
+        axes.plot(at, curve["rounding"], color=BLUE, label="of it rounding")
+        axes.plot(at, curve["additive_noise"], "--", color=GREY, label="additive noise")
+        best = found["in_standard_deviations"]["exact_symmetric"]
+        axes.axvline(best, color="black", lw=0.8, ls=":")
+        axes.annotate(
+            f" {best:.3f}", (best, 1), xycoords=("data", "axes fraction"), va="top"
+        )
+        axes.set_yscale("log")
+        least = float(np.min(curve["error"]))
+        axes.set_ylim(least / 30, min(1.0, 40 * least))
+        axes.set_xlabel("threshold (standard deviations)")
+        axes.set_ylabel("mean squared error (variance of the law)")
+        name = found["law"].replace("_", " ")
+        axes.set_title(f"{name} law, {found['bits']} bits, symmetric grid", fontsize=9)
+        axes.legend(frameon=False)
+    return figure
+
+
+def kurtosis_figure(
+    bits: int, matrices: Sequence[dict[str, Any]] = (), *, title: str = ""
+) -> matplotlib.figure.Figure:
+    """Draws the best threshold against kurtosis by family, and where matrices lie.
+
+    Args:
+        bits: word length.
+        matrices: as from `clip_matrices.matrix_rows`; none draws the laws alone.
+        title: of the model.
+
+    Reference: our own definition.
+    """
+    curves = law_thresholds.by_kurtosis(bits)
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=(6.2, 4), layout="constrained")
+        axes = figure.subplots()
+        kurtosis = curves["kurtosis"]
+        for name, colour, label in (
+            ("generalised_gaussian", BLUE, "generalised Gaussian law"),
+            ("student_t", GREEN, "Student-t law"),
+        ):
+            axes.plot(kurtosis, curves[name], color=colour, label=label)
+        axes.plot(
+            kurtosis,
+            curves["logarithmic"],
+            "--",
+            color=RED,
+            label="the notes' 2.5 + 0.3 ln(1 + kurtosis)",
+        )
+        if matrices:
+            axes.plot(
+                [row["kurtosis"] for row in matrices],
+                [row["threshold"]["exact"] for row in matrices],
+                "o",
+                color="black",
+                ms=3,
+                alpha=0.6,
+                label="matrices of the model, exact",
+            )
+        axes.set_xscale("symlog", linthresh=1)
+        axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+        axes.set_xlabel("excess kurtosis")
+        axes.set_ylabel("best threshold (standard deviations)")
+        axes.set_title(title or f"{bits} bits, symmetric grid", fontsize=9)
+        axes.legend(frameon=False)
+    return figure
+
+
+def comparison_figure(
+    compared: dict[str, Any], *, title: str
+) -> matplotlib.figure.Figure:
+    """Draws what each language loses by rule, and what changes with language.
+
+    Args:
+        compared: as from `clipping.compare`.
+        title: what was quantized.
+
+    Reference: our own definition.
+    """
+    rows = {(row["rule"], row["language"]): row for row in compared["degradation"]}
+    languages = sorted(
+        dict.fromkeys(row["language"] for row in compared["degradation"]),
+        key=lambda name: -rows["absmax", name]["d_sent"],
+    )
+    rules = compared["rules"]
+    markers = {rule: marker for rule, marker in zip(rules, "o^vs*DPXd", strict=False)}
+    colours = mpl.colormaps["tab10"]
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(
+            figsize=(9, 0.36 * len(languages) + 1.6), layout="constrained"
+        )
+        axes = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+        places = np.arange(len(languages))[::-1]
+        for number, rule in enumerate(rules):
+            values = np.array([rows[rule, name]["d_sent"] for name in languages])
+            low, high = (
+                np.array([rows[rule, name][f"d_sent_{end}"] for name in languages], float)
+                for end in ("low", "high")
+            )
+            at = places + 0.7 * (0.5 - (number + 0.5) / len(rules))
+            colour = colours(number)
+            axes[0].hlines(at, low, high, color=colour, lw=0.8)
+            axes[0].plot(values, at, markers[rule], color=colour, ms=4, label=SHORT[rule])
+        _differences(axes[1], compared, languages, places)
+        axes[0].set_yticks(places, languages)
+        axes[0].axvline(0, color="black", lw=0.8)
+        axes[0].set_xlabel("degradation (nats per sentence, 95 %)")
+        axes[0].legend(frameon=False, fontsize=7)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _differences(
+    axes: Any, compared: dict[str, Any], languages: list[str], places: np.ndarray
+) -> None:
+    for number, (against, colour) in enumerate((("exact", BLUE), ("average", RED))):
+        chosen = {
+            row["language"]: row
+            for row in compared["differences"]
+            if row["rule"] == "minimax" and row["against"] == against
+        }
+        at = places + 0.15 - 0.3 * number
+        effect, low, high = (
+            np.array([chosen[name][key] for name in languages], float)
+            for key in ("effect", "effect_low", "effect_high")
+        )
+        axes.hlines(at, low, high, color=colour, lw=1)
+        axes.plot(effect, at, "o", color=colour, ms=3, label=f"minimax minus {against}")
+    axes.axvline(0, color="black", lw=0.8)
+    axes.set_xlabel("paired difference (nats per sentence)")
+    axes.legend(frameon=False, fontsize=7)

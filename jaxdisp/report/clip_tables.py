@@ -1,0 +1,234 @@
+"""Clipping results as tables: by matrix, and by language and rule."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxdisp.report.tables import aligned, with_bounds
+
+SHORT = {
+    "absmax": "absmax",
+    "percentile": "99.9 %",
+    "aciq_gaussian": "gauss",
+    "aciq_laplace": "laplace",
+    "exact": "exact",
+    "average": "average",
+    "minimax": "minimax",
+    "regret": "regret",
+    "per-language": "per-lang.",
+}
+ERRORS_SHOWN = ("absmax", "exact", "average", "minimax")
+
+
+def long_rows(matrices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lays out the errors of matrices with one row per matrix, rule and language.
+
+    Args:
+        matrices: as from `clip_matrices.matrix_rows`.
+
+    Reference: our own definition.
+    """
+    return [
+        {
+            "layer": row["layer"],
+            "matrix": row["matrix"],
+            "sigma": row["sigma"],
+            "kurtosis": row["kurtosis"],
+            "rests_on_few": row["rests_on_few"],
+            "rule": rule,
+            "threshold": row["threshold"][rule],
+            "language": language,
+            "predicted": row["predicted"][rule][language],
+            "measured": measured,
+            "diagonal_share": row["diagonal_share"][rule][language],
+        }
+        for row in matrices
+        for rule, languages in row["measured"].items()
+        for language, measured in languages.items()
+    ]
+
+
+def matrix_lines(found: dict[str, Any]) -> list[str]:
+    """Writes the table of matrices for a terminal.
+
+    Args:
+        found: holds `matrices` and `effective_kurtosis`.
+
+    Reference: our own definition.
+    """
+    rules = list(found["matrices"][0]["threshold"])
+    header = ("matrix", "layer", "sigma", "kurtosis", *(SHORT[r] for r in rules))
+    header += tuple(f"{SHORT[rule]} error" for rule in ERRORS_SHOWN)
+    cells = []
+    for row in found["matrices"]:
+        flag = "*" if row["rests_on_few"] else ""
+        line = [row["matrix"], str(row["layer"]), f"{row['sigma']:.4f}"]
+        line.append(f"{row['kurtosis']:.2f}{flag}")
+        line += [f"{row['threshold'][rule]:.2f}" for rule in rules]
+        for rule in ERRORS_SHOWN:
+            errors = row["measured"][rule]
+            worst = max(errors, key=lambda name: errors[name])
+            mean = float(np.mean(list(errors.values())))
+            line.append(f"{mean:.4f} {errors[worst]:.4f} {worst}")
+        cells.append(line)
+    return [
+        "",
+        aligned(header, cells),
+        "Thresholds in standard deviations (median over groups). Errors: mean square "
+        "added to the\noutput over its own: mean over languages, then the worst "
+        "language. kurtosis: excess; *: one per\nmille of the weights carries half of "
+        "the fourth moment.",
+        "",
+        _ratios(found["matrices"]),
+        "",
+        aligned(KURTOSIS_HEADER, _kurtosis_cells(found["effective_kurtosis"])),
+        "Four excess kurtoses, least to most over languages: of weight times activation; "
+        "of weights\ncounted by squared activation; of layers, weighted by activation; of "
+        "all layers thrown together.",
+    ]
+
+
+KURTOSIS_HEADER = ("effective kurtosis", "product", "tilted", "layers", "mixture")
+
+
+def _kurtosis_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
+    cells = []
+    for matrix in dict.fromkeys(row["matrix"] for row in rows):
+        line = [matrix]
+        for kind in KURTOSIS_HEADER[1:]:
+            values = [row[kind] for row in rows if row["matrix"] == matrix]
+            low, high = min(values), max(values)
+            line.append(f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}")
+        cells.append(line)
+    return cells
+
+
+def _ratios(matrices: list[dict[str, Any]]) -> str:
+    shares = np.array(
+        [list(row["diagonal_share"]["exact"].values()) for row in matrices]
+    )
+    predicted, measured = (
+        np.array([list(row[name]["exact"].values()) for row in matrices])
+        for name in ("predicted", "measured")
+    )
+    ratio = predicted / np.where(measured > 0, measured, np.nan)
+    low, middle, high = np.nanquantile(ratio, [0.05, 0.5, 0.95])
+    few, half, most = np.quantile(shares, [0.05, 0.5, 0.95])
+    return (
+        f"With exact thresholds the diagonal surrogate is {half:.2f} times the output "
+        f"error (5 to 95 % of matrices\nand languages: {few:.2f} to {most:.2f}), the "
+        f"additive-noise prediction {middle:.2f} times ({low:.2f} to {high:.2f})."
+    )
+
+
+def comparison_header(compared: dict[str, Any]) -> tuple[str, ...]:
+    """Names the columns of the table of rules.
+
+    Args:
+        compared: as from `clipping.compare`.
+
+    Reference: our own definition.
+    """
+    return ("D_sent [95 %]", *(SHORT[rule] for rule in compared["rules"]))
+
+
+def comparison_cells(compared: dict[str, Any]) -> list[list[str]]:
+    """Writes what each language loses by rule, a mark where it differs from absmax.
+
+    Args:
+        compared: as from `clipping.compare`.
+
+    Reference: our own definition.
+    """
+    marks = {
+        (row["rule"], row["language"]): {"lower": "-", "higher": "+"}.get(row["flag"], "")
+        for row in compared["differences"]
+        if row["against"] == "absmax"
+    }
+    languages = dict.fromkeys(row["language"] for row in compared["degradation"])
+    by_key = {(row["rule"], row["language"]): row for row in compared["degradation"]}
+    cells = [
+        [language]
+        + [
+            with_bounds(by_key[rule, language], "d_sent", 2)
+            + marks.get((rule, language), "")
+            for rule in compared["rules"]
+        ]
+        for language in languages
+    ]
+    for name, title in (
+        ("mean", "mean"),
+        ("worst", "worst"),
+        ("max_min", "worst - best"),
+        ("difference", "low - high"),
+    ):
+        rows = {row["rule"]: row for row in compared["disparity"]}
+        cells.append(
+            [title] + [with_bounds(rows[rule], name, 2) for rule in compared["rules"]]
+        )
+    return cells
+
+
+def change_cells(compared: dict[str, Any]) -> list[list[str]]:
+    """Writes how level and inequality change from the best rule on weights alone.
+
+    Args:
+        compared: as from `clipping.compare`.
+
+    Reference: our own definition.
+    """
+    return [
+        [
+            SHORT[row["rule"]],
+            *(with_bounds(row, f"{name}_change", 2) for name in ("mean", "worst", "max_min")),
+            "levels down" if row["levelling_down"] else "",
+        ]
+        for row in compared["disparity"]
+        if row["rule"] != "exact"
+    ]
+
+
+CHANGE_HEADER = ("paired change from exact", "mean", "worst", "worst - best", "flag")
+
+
+def split_sentence(compared: dict[str, Any]) -> str:
+    """Says how much of the inequality of output errors clipping can change.
+
+    Args:
+        compared: as from `clipping.compare`.
+
+    Reference: our own definition.
+    """
+    spread = {
+        name: float(np.std([row[name] for row in compared["split"]]))
+        for name in ("total", "intrinsic", "regret")
+    }
+    return (
+        "Output errors of single matrices under minimax thresholds differ between "
+        f"languages by {100 * spread['total']:.1f} %\n(standard deviation of the log); "
+        f"{100 * spread['intrinsic']:.1f} % would remain if each had its own thresholds, "
+        f"{100 * spread['regret']:.1f} % comes\nfrom sharing them, and may work against it."
+    )
+
+
+def comparison_lines(compared: dict[str, Any]) -> list[str]:
+    """Writes the comparison of rules for a terminal.
+
+    Args:
+        compared: as from `clipping.compare`.
+
+    Reference: our own definition.
+    """
+    header = comparison_header(compared)
+    return [
+        "",
+        f"Clipping rules on {compared['n_sentences']} sentences, activations from "
+        f"{compared['calibrated_on']}:",
+        aligned(header, comparison_cells(compared)),
+        "- and +: loses less or more than with absmax, the paired interval excluding 0.",
+        "",
+        aligned(CHANGE_HEADER, change_cells(compared)),
+        "",
+        compared["verdict"].replace(". ", ".\n"),
+        split_sentence(compared),
+    ]

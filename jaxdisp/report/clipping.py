@@ -1,0 +1,382 @@
+"""Clipping rules compared on a model: what each costs each language, and why."""
+
+import dataclasses
+import functools as ft
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, Literal, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdisp.measure import activations, cube, language_clipping
+from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure.activations import MeanSquares
+from jaxdisp.measure.cube import Evaluation
+from jaxdisp.measure.disparity import Contrast, disparity_change, levels_down
+from jaxdisp.measure.survey import survey
+from jaxdisp.models import decoder
+from jaxdisp.models.model import Model
+from jaxdisp.models.quantized import Quantizer, quantize
+from jaxdisp.quant import rules
+from jaxdisp.quant.disparity_split import split_disparity
+from jaxdisp.quant.fair_noise import Fair
+from jaxdisp.report import runs
+from jaxdisp.report.results import NOISE, interval_fields
+
+Deploy = Literal["average", "minimax", "regret", "per-language"]
+BASE, BEST_BLIND, POOLED, AWARE = "absmax", "exact", "average", "minimax"
+"""Nothing clipped; the best that knows the weights alone; the best that knows the
+activations but no language from another, which is the control of the last: the one that
+serves the worst language."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What clipping rules are compared on.
+
+    `corpus` is what is measured, `calibration` what activations are averaged over.
+    """
+
+    model: Model
+    corpus: corpora.Corpus
+    calibration: corpora.Corpus
+    quantizer: Quantizer
+    deploy: Deploy
+    chosen: Contrast | None
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Solved:
+    """Activations of the languages, and thresholds for all of them by aim."""
+
+    squares: MeanSquares
+    fair: dict[str, dict[decoder.Path, Fair]]
+
+
+def rules_compared(deploy: str) -> tuple[str, ...]:
+    """Lists the rules: on weights alone, on activations, and the one deployed.
+
+    Args:
+        deploy: the language-aware rule that was asked for.
+
+    Reference: our own definition.
+    """
+    known = (*get_args(rules.Rule), POOLED, AWARE)
+    return known if deploy in known else (*known, deploy)
+
+
+def check(deploy: str, quantizer: Quantizer) -> None:
+    """Checks that clipping can be compared as asked for, before any work is done.
+
+    Raises:
+        ValueError: if the rule is unknown, or the grid has no single threshold.
+
+    Reference: our own definition.
+    """
+    if deploy not in get_args(Deploy):
+        raise ValueError(
+            f"deploy must be one of {', '.join(get_args(Deploy))}, got {deploy}"
+        )
+    if quantizer.grid == "affine":
+        raise ValueError(
+            "language-aware clipping needs a grid with one threshold: symmetric, "
+            "twos_complement or midrise, got affine"
+        )
+
+
+def check_finite(model: Model) -> None:
+    """Refuses a model with weights that are NaN or infinite, naming the tensor.
+
+    Raises:
+        ValueError: if there are any.
+
+    Reference: our own definition.
+    """
+    for tensor in model.architecture.tensors(model.config):
+        value = np.asarray(decoder.leaf(model.params, tensor.path))
+        if bad := int(np.count_nonzero(~np.isfinite(value))):
+            raise ValueError(
+                f"{model.source}: {tensor.source} holds {bad} values that are NaN or "
+                "infinite, which no threshold fits; repair the checkpoint"
+            )
+
+
+def solve(inputs: Inputs, advance: Callable[[int], object]) -> Solved:
+    """Averages activations and finds the thresholds of the language-aware rules.
+
+    Args:
+        inputs: of the comparison.
+        advance: called with the number of sentences read since the last call.
+
+    Reference: as `language_clipping.clip`.
+    """
+    read = ft.partial(advance, inputs.calibration.n_sentences)
+    squares = activations.mean_squares(inputs.model, inputs.calibration, advance=read)
+    clip = ft.partial(language_clipping.clip, inputs.model, inputs.quantizer, squares)
+    fair = {POOLED: clip(aim=POOLED), AWARE: clip(aim=AWARE)}
+    if inputs.deploy == "regret":
+        fair["regret"] = clip(aim="regret")
+    return Solved(squares=squares, fair=fair)
+
+
+def rounded(inputs: Inputs, solved: Solved, rule: str) -> decoder.Parameters:
+    """Rounds the model's parameters with the ranges of a rule.
+
+    Args:
+        inputs: of the comparison.
+        solved: as from `solve`.
+        rule: one of `rules_compared`; for `per-language` the codes that are shared.
+
+    Reference: our own definition.
+    """
+    if rule in get_args(rules.Rule):
+        by_rule = dataclasses.replace(inputs.quantizer, clipping=rule)
+        return quantize(inputs.model, by_rule)
+    aim = POOLED if rule == "per-language" else rule
+    # weights that no language-aware rule covers, such as embeddings, are clipped exactly
+    others = dataclasses.replace(inputs.quantizer, clipping=BEST_BLIND)
+    ranges = language_clipping.ranges_of(solved.fair[aim])
+    return quantize(inputs.model, others, ranges)
+
+
+def work(corpus: corpora.Corpus, deploy: str) -> int:
+    """Counts the sentences that a comparison evaluates, for a progress bar.
+
+    Args:
+        corpus: what is measured.
+        deploy: the language-aware rule that was asked for.
+
+    Reference: our own definition.
+    """
+    configs = 1 + len(rules_compared(deploy))
+    return configs * corpus.n_sentences * len(corpus.languages)
+
+
+def compare(
+    inputs: Inputs,
+    solved: Solved,
+    run: runs.Run | None,
+    advance: Callable[[int], object],
+) -> dict[str, Any]:
+    """Measures what each rule costs each language, and which differences are real.
+
+    Args:
+        inputs: of the comparison.
+        solved: as from `solve`.
+        run: where losses are kept for resuming; None keeps nothing.
+        advance: called with the number of sentences done since the last call.
+
+    Reference: our own definition.
+    """
+    names = ("full precision", *rules_compared(inputs.deploy))
+    per_config = inputs.corpus.n_sentences * len(inputs.corpus.languages)
+
+    def losses(name: str) -> np.ndarray:
+        found = runs.keep(
+            run, f"clipping-{name.replace(' ', '-')}", lambda: _nll(inputs, solved, name)
+        )
+        advance(per_config)
+        return found
+
+    with futures.ThreadPoolExecutor(cube.THREADS) as pool:
+        nll = jnp.asarray(np.stack(list(pool.map(losses, names))))
+    n_tokens, n_bytes = cube.sizes(inputs.model, inputs.corpus)
+    evaluation = Evaluation(nll=nll, n_tokens=n_tokens, n_bytes=n_bytes)
+    aware = tuple(name for name in names[1:] if name not in get_args(rules.Rule))
+    against = [
+        row
+        for base, compared in (
+            (BASE, names[1:]),
+            (BEST_BLIND, aware),
+            (POOLED, tuple(name for name in aware if name != POOLED)),
+        )
+        for row in _differences(inputs, evaluation, names, base, compared)
+    ]
+    return {
+        "deploy": inputs.deploy,
+        "n_sentences": inputs.corpus.n_sentences,
+        "calibrated_on": _calibrated_on(inputs),
+        "rules": list(names[1:]),
+        "degradation": _degradation(inputs, evaluation, names),
+        "differences": against,
+        "disparity": _disparity(inputs, evaluation, names),
+        "split": split_rows(inputs.corpus.languages, solved.fair[AWARE]),
+        "verdict": verdict(against),
+    }
+
+
+def _calibrated_on(inputs: Inputs) -> str:
+    if inputs.calibration.digest == inputs.corpus.digest:
+        return "the sentences that are measured"
+    return f"{inputs.calibration.n_sentences} sentences of {inputs.calibration.source}"
+
+
+def _nll(inputs: Inputs, solved: Solved, name: str) -> np.ndarray:
+    model, corpus = inputs.model, inputs.corpus
+    layers = model.config.n_layers + 1
+    if name == "full precision":
+        found = cube.evaluate(model, corpus, [[0] * layers], [model.params])
+        return np.asarray(found.nll[0])
+    params = rounded(inputs, solved, name)
+    if name == "per-language":
+        versions = language_clipping.shared_code_versions(
+            model, inputs.quantizer, params, solved.squares
+        )
+        return np.asarray(cube.evaluate_each(model, corpus, versions))
+    return np.asarray(cube.evaluate(model, corpus, [[1] * layers], [params]).nll[0])
+
+
+def _degradation(
+    inputs: Inputs, evaluation: Evaluation, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    lost = _survey(inputs, evaluation, 0).degradation
+    return [
+        {
+            "rule": rule,
+            "language": language,
+            **interval_fields("d_sent", lost.per_sentence, (config, place)),
+            "collapsed": bool(lost.collapsed[config, place]),
+        }
+        for config, rule in enumerate(names)
+        for place, language in enumerate(inputs.corpus.languages)
+        if config
+    ]
+
+
+def _survey(inputs: Inputs, evaluation: Evaluation, against: int) -> Any:
+    return survey(
+        inputs.model,
+        inputs.corpus,
+        evaluation,
+        evaluation.nll[against],
+        chosen=inputs.chosen,
+        seed=inputs.seed,
+    )
+
+
+def _differences(
+    inputs: Inputs,
+    evaluation: Evaluation,
+    names: tuple[str, ...],
+    base: str,
+    compared: tuple[str, ...],
+) -> list[dict[str, Any]]:
+    """What a rule adds to another's loss, paired by sentence."""
+    against = names.index(base)
+    added = _survey(inputs, evaluation, against).degradation.per_sentence
+    rows = []
+    for rule in compared:
+        if rule == base:
+            continue
+        for place, language in enumerate(inputs.corpus.languages):
+            fields = interval_fields("effect", added, (names.index(rule), place))
+            rows.append(
+                {"rule": rule, "against": base, "language": language}
+                | fields
+                | {"flag": _direction(fields)}
+            )
+    return rows
+
+
+def _direction(fields: dict[str, float]) -> str:
+    if fields["effect_high"] < 0:
+        return "lower"
+    return "higher" if fields["effect_low"] > 0 else NOISE
+
+
+def _disparity(
+    inputs: Inputs, evaluation: Evaluation, names: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    blind = names.index(BEST_BLIND)
+    found = _survey(inputs, evaluation, 0).disparity
+    change = disparity_change(
+        evaluation,
+        evaluation.nll[0],
+        np.asarray(inputs.corpus.groups),
+        base=blind,
+        key=jax.random.key(inputs.seed),
+    )
+    flags = levels_down(found, base=blind)
+    rows = []
+    for config, rule in enumerate(names):
+        if config == 0:
+            continue
+        row: dict[str, Any] = {"rule": rule}
+        for name in ("mean", "worst", "max_min", "difference"):
+            row |= interval_fields(name, getattr(found, name), (config,))
+        for name, interval in change.items():
+            row |= interval_fields(f"{name}_change", interval, (config,))
+        worst = inputs.corpus.languages[found.worst_language[config]]
+        rows.append(
+            row | {"worst_language": worst, "levelling_down": bool(flags[config])}
+        )
+    return rows
+
+
+def split_rows(
+    languages: tuple[str, ...], fair: dict[decoder.Path, Fair]
+) -> list[dict[str, Any]]:
+    """Splits the inequality of output errors into intrinsic part and regret.
+
+    Log-ratios to the geometric mean of the languages, averaged over all matrices, under
+    the diagonal surrogate and thresholds for all languages at once. The intrinsic part
+    would remain if every language had thresholds of its own.
+
+    Args:
+        languages: in the order of the levels.
+        fair: as from `language_clipping.clip`, for an aim whose denominator is energy.
+
+    Reference: our own definition.
+    """
+    levels = np.concatenate([np.asarray(f.levels, float) for f in fair.values()])
+    own = np.concatenate([np.asarray(f.own, float) for f in fair.values()])
+    # a finite set of candidates may miss a language's own optimum by a hair
+    own = np.minimum(own, levels)
+    logs = [np.exp(np.mean(np.log(part), axis=1)) for part in (levels, own)]
+    parts = jax.vmap(split_disparity)(*(jnp.asarray(a, jnp.float32) for a in (
+        levels, own, *logs
+    )))
+    mean = {name: np.mean(np.asarray(getattr(parts, name)), axis=0) for name in (
+        "total", "intrinsic", "regret"
+    )}
+    return [
+        {"language": language}
+        | {name: float(values[place]) for name, values in mean.items()}
+        for place, language in enumerate(languages)
+    ]
+
+
+def verdict(differences: list[dict[str, Any]]) -> str:
+    """Says which languages the rules that know activations change above noise.
+
+    Args:
+        differences: rows of paired differences.
+
+    Reference: our own definition.
+    """
+    pairs = {(row["rule"], row["against"]): None for row in differences}
+    sentences = []
+    n_languages = len({row["language"] for row in differences})
+    for rule, against in pairs:
+        if against == BASE:
+            continue
+        chosen = [
+            row
+            for row in differences
+            if (row["rule"], row["against"]) == (rule, against)
+        ]
+        lower = [row["language"] for row in chosen if row["flag"] == "lower"]
+        higher = [row["language"] for row in chosen if row["flag"] == "higher"]
+        sentences.append(
+            f"{rule} against {against}: of {n_languages} languages "
+            f"{_listed(lower)} lose less and {_listed(higher)} lose more, above noise."
+        )
+    chance = 0.05 * n_languages
+    return " ".join([*sentences, f"By chance alone about {chance:.1f} would differ."])
+
+
+def _listed(languages: list[str]) -> str:
+    return f"{len(languages)} ({' '.join(languages)})" if languages else "0"

@@ -1,0 +1,167 @@
+"""Settings of a run, and the model and text that they name, opened and checked."""
+
+import dataclasses
+from typing import Any
+
+from jaxdisp.measure import assignments, cube
+from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure.corpus import Corpus
+from jaxdisp.measure.disparity import Contrast, contrast
+from jaxdisp.models.model import Model, load
+from jaxdisp.models.quantized import Quantizer, check_quantizer
+from jaxdisp.report import clipping
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that determines a run.
+
+    `limit` is how many sentences per language are measured (None is all);
+    `layer_limit` and `set_limit` how many of them the sweeps over single layers and
+    over protection sets of `protect` layers use; 0 leaves that sweep out. `clip_limit`
+    is the same for the comparison of clipping rules, of which `deploy` is one; activations
+    are averaged over the corpus `calibration`, by default the sentences compared on.
+    """
+
+    command: str
+    model: str | None
+    revision: str | None
+    corpus: str | None
+    languages: tuple[str, ...] | None
+    quantizer: Quantizer
+    limit: int | None
+    reference: str | None
+    seed: int
+    layer_limit: int = 0
+    set_limit: int = 0
+    protect: int = 3
+    clip_limit: int = 0
+    deploy: str | None = None
+    calibration: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """The opened model and corpus, and the lines that had to be left out."""
+
+    model: Model
+    corpus: Corpus
+    left_out: tuple[int, ...]
+    chosen: Contrast | None
+    compared: clipping.Inputs | None = None
+
+
+def open_inputs(settings: Settings) -> Inputs:
+    """Opens model and corpus and checks that the settings fit them.
+
+    Args:
+        settings: of the run.
+
+    Raises:
+        ValueError: if anything a user gave is wrong; nothing has been written then.
+
+    Reference: our own definition.
+    """
+    if not 0 <= settings.seed < 2**32:
+        raise ValueError(f"seed must be between 0 and 2^32 - 1, got {settings.seed}")
+    model = load(settings.model, settings.revision)
+    text = corpora.load_corpus(settings.corpus, settings.languages)
+    check_quantizer(model, settings.quantizer)
+    if settings.limit is not None:
+        text = corpora.spread(text, settings.limit)
+    fitting = cube.fitting(model, text)
+    _check_texts(fitting, "--limit")
+    for option, limit in (
+        ("--layer-limit", settings.layer_limit),
+        ("--set-limit", settings.set_limit),
+        ("--clip-limit", settings.clip_limit),
+    ):
+        if limit < 0:
+            raise ValueError(f"{option} must be 0 (no such sweep) or more, got {limit}")
+        if limit:
+            _check_texts(corpora.spread(fitting, limit), option)
+    if settings.set_limit:
+        assignments.subsets(model.config.n_layers, settings.protect)
+    inputs = Inputs(
+        model=model,
+        corpus=fitting,
+        left_out=tuple(sorted(set(text.lines) - set(fitting.lines))),
+        chosen=contrast(fitting.languages, model.training_bytes, settings.reference),
+    )
+    if not (settings.command == "clip" or settings.clip_limit):
+        return inputs
+    return dataclasses.replace(inputs, compared=_clipping_inputs(settings, inputs))
+
+
+def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:
+    deploy = settings.deploy or clipping.AWARE
+    clipping.check(deploy, settings.quantizer)
+    clipping.check_finite(inputs.model)
+    limit = settings.clip_limit or inputs.corpus.n_sentences
+    text = corpora.spread(inputs.corpus, limit)
+    calibration = text
+    if settings.calibration is not None:
+        languages = inputs.corpus.languages
+        given = corpora.load_corpus(settings.calibration, languages)
+        calibration = cube.fitting(inputs.model, given)
+    return clipping.Inputs(
+        model=inputs.model,
+        corpus=text,
+        calibration=calibration,
+        quantizer=settings.quantizer,
+        deploy=deploy,
+        chosen=inputs.chosen,
+        seed=settings.seed,
+    )
+
+
+def _check_texts(text: Corpus, option: str) -> None:
+    n_groups = len(set(text.groups))
+    if n_groups < 2:
+        raise ValueError(
+            f"{text.source}: {n_groups} independent text would be measured, but "
+            f"intervals need at least 2; raise {option}, or split groups.tsv"
+        )
+
+
+def hashes(inputs: Inputs) -> dict[str, str]:
+    """Returns the SHA-256 digests of weights, tokenizer and corpus.
+
+    Args:
+        inputs: opened.
+
+    Reference: FIPS 180-4.
+    """
+    return inputs.model.hashes | {"corpus": inputs.corpus.digest}
+
+
+def describe(quantizer: Quantizer) -> str:
+    """Names a quantizer in words.
+
+    Args:
+        quantizer: how weights are rounded.
+
+    Reference: our own definition.
+    """
+    whose = {
+        "tensor": "per tensor",
+        "channel": "per output channel",
+        "group": f"per {quantizer.group_size} input channels",
+    }
+    clipped = "" if quantizer.clipping == "absmax" else f"{quantizer.clipping} clipping, "
+    return (
+        f"{quantizer.bits} bits, {quantizer.grid} grid, "
+        f"{whose[quantizer.granularity]}, {clipped}{' and '.join(quantizer.include)}"
+    )
+
+
+def configuration(settings: Settings, inputs: Inputs) -> dict[str, Any]:
+    """Returns the content of `config.json`: settings and what they were applied to.
+
+    Args:
+        settings: of the run.
+        inputs: opened.
+
+    Reference: our own definition.
+    """
+    return dataclasses.asdict(settings) | {"hashes": hashes(inputs)}

@@ -1,0 +1,70 @@
+"""What the command line shows of a run, as lines of text."""
+
+from typing import Any
+
+from jaxdisp.models.model import count_parameters
+from jaxdisp.report import clip_tables, page, tables
+from jaxdisp.report.settings import Inputs, Settings, describe
+
+FEW_TEXTS = 10
+"""Texts below which a bootstrap interval rests on too little to be trusted."""
+
+
+def lines(
+    settings: Settings, inputs: Inputs, found: dict[str, Any]
+) -> list[str]:
+    """Writes the results of a run for a terminal.
+
+    Args:
+        settings: of the run.
+        inputs: opened.
+        found: the content of `results.json`.
+
+    Reference: our own definition.
+    """
+    shown = [
+        f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
+        f"parameters: {describe(settings.quantizer)}",
+        f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
+        f"{inputs.corpus.source} corpus",
+    ]
+    if inputs.left_out:
+        shown.append(
+            f"left out of all languages, too long for the context of "
+            f"{inputs.model.config.context} tokens: lines "
+            f"{', '.join(map(str, inputs.left_out))}"
+        )
+    if "degradation" in found:
+        shown += _degradation(inputs, found)
+    if "protection_sets" in found:
+        sets = page.set_cells(found["protection_sets"][:3])
+        shown += ["", tables.aligned(page.SET_HEADER, sets), found["gateway"]]
+    if "matrices" in found:
+        shown += clip_tables.matrix_lines(found)
+    if "clipping" in found:
+        shown += clip_tables.comparison_lines(found["clipping"])
+    if found["n_groups"] < FEW_TEXTS:
+        shown.append(
+            f"Only {found['n_groups']} texts: take these intervals with caution."
+        )
+    return shown
+
+
+def _degradation(inputs: Inputs, found: dict[str, Any]) -> list[str]:
+    cells = tables.degradation_cells(found["degradation"])
+    measures = tables.disparity_lines(found["disparity"])
+    shown = [
+        "",
+        tables.aligned(tables.DEGRADATION_HEADER, cells),
+        "",
+        tables.aligned(("disparity", "estimate [95 %]", "unit"), measures),
+    ]
+    if inputs.chosen is not None and len(inputs.chosen.high) > 1:
+        shown.append(
+            f"low: {' '.join(inputs.chosen.low)}; high: {' '.join(inputs.chosen.high)}"
+        )
+    shown.append(
+        "\nD_sent: nats lost per parallel sentence; D_byte: bits lost per byte; loss: "
+        "bits per byte\nin full precision. Intervals: paired BCa bootstrap over texts."
+    )
+    return shown
