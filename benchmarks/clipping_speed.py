@@ -2,7 +2,8 @@
 
 A 3072 x 768 matrix of Student-t weights (5 degrees of freedom), 4 bits, symmetric grid.
 
-rows     a threshold for each row: `scipy.optimize.minimize_scalar` (bounded) row by row,
+rows     a threshold for each row: `scipy.optimize.minimize_scalar` (bounded) row by
+row,
          on the rows' mean squared error in NumPy; ours is `optimum` under `vmap`. The
          error of both is that of really rounding, in float64; "above exact" compares
          with the exact sweep on the first rows.
@@ -68,7 +69,10 @@ def by_scipy(function: Callable[..., Any], rows: np.ndarray) -> np.ndarray:
     return np.array(
         [
             minimize_scalar(
-                function, bounds=(0.0, np.max(np.abs(row))), args=(row,), method="bounded"
+                function,
+                bounds=(0.0, np.max(np.abs(row))),
+                args=(row,),
+                method="bounded",
             ).x
             for row in rows
         ]
@@ -105,9 +109,13 @@ def rows(x: jax.Array) -> None:
     few = x[:EXACT_ROWS]
     exact = jax.vmap(ft.partial(sweep.exact_optimum, bits=BITS, grid="symmetric"))
     least = np.asarray(exact(few, jnp.ones_like(few)).error)
-    mine = mean_squared_error(np.asarray(found.limits.high)[:EXACT_ROWS], double[:EXACT_ROWS])
+    mine = mean_squared_error(
+        np.asarray(found.limits.high)[:EXACT_ROWS], double[:EXACT_ROWS]
+    )
     above = mine / least - 1
-    scipys = mean_squared_error(thresholds[:EXACT_ROWS], double[:EXACT_ROWS]) / least - 1
+    scipys = (
+        mean_squared_error(thresholds[:EXACT_ROWS], double[:EXACT_ROWS]) / least - 1
+    )
     proved = np.mean(np.asarray(found.gap / found.error))
     print(
         f"        above exact, {EXACT_ROWS} rows: ours mean {above.mean():.1e} most "
@@ -194,7 +202,9 @@ def main() -> None:
     key = jax.random.key(0)
     x = jax.random.t(key, 5.0, (ROWS, COLUMNS), jnp.float32)
     print(f"{ROWS} x {COLUMNS} Student-t weights, {BITS} bits; medians of wall times")
-    print(f"{'':8}{'peer':>13}{'ours':>12}{'ratio':>9}{'peer error':>14}{'our error':>14}")
+    print(
+        f"{'':8}{'peer':>13}{'ours':>12}{'ratio':>9}{'peer error':>14}{'our error':>14}"
+    )
     rows(x)
     noise_rows(x)
     tensor(x)

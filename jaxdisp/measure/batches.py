@@ -115,9 +115,9 @@ def equal_batches(
 ) -> list[Batch]:
     """Groups sentences into batches whose shapes depend on nothing but the classes.
 
-    Definition: each sentence is padded to the smallest of `classes` that holds it; every
-    batch holds `ROWS` sentences, the last of a class filled up with empty ones. Other
-    sentences of the same classes thus need no other program.
+    Definition: each sentence is padded to the smallest of `classes` that holds it;
+    every batch holds `ROWS` sentences, the last of a class filled up with empty ones.
+    Other sentences of the same classes thus need no other program.
 
     Args:
         sentences: token numbers, no longer than the longest class.

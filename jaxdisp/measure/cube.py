@@ -177,7 +177,9 @@ def evaluate_each(
     everything = jnp.ones((1, model.config.n_layers + 1), jnp.int32)
     nll = np.zeros((len(encoded), corpus.n_sentences), np.float32)
     for place, (sentences, params) in enumerate(zip(encoded, versions, strict=True)):
-        for batch in equal_batches(sentences, length_classes(encoded), model.config.context):
+        for batch in equal_batches(
+            sentences, length_classes(encoded), model.config.context
+        ):
             losses = batch_losses(
                 (model.params, params),
                 everything,

@@ -1,8 +1,8 @@
 """Clipping a model for its languages: thresholds under the weights that each feels.
 
 Every matrix of the layers is clipped by itself. A weight counts, for a language, by the
-mean square of the input it is multiplied with (`activations`), the diagonal surrogate of
-the output's error; the errors that are reported are those of the outputs, in full.
+mean square of the input it is multiplied with (`activations`), the diagonal surrogate
+of the output's error; the errors that are reported are those of the outputs, in full.
 """
 
 import dataclasses
@@ -135,9 +135,7 @@ def ranges_of(found: dict[decoder.Path, fair_noise.Fair]) -> Ranges:
 
     Reference: our own definition.
     """
-    return {
-        path: grids.within(fair.thresholds) for path, fair in found.items()
-    }
+    return {path: grids.within(fair.thresholds) for path, fair in found.items()}
 
 
 def shared_code_versions(
@@ -179,7 +177,9 @@ def shared_code_versions(
 
 
 @ft.partial(jax.jit, static_argnames="grouping")
-def _scaled(full: Array, rounded: Array, squares: Array, *, grouping: Grouping) -> Array:
+def _scaled(
+    full: Array, rounded: Array, squares: Array, *, grouping: Grouping
+) -> Array:
     def layer(full: Array, rounded: Array, square: Array) -> Array:
         x, felt = felt_weights(full, square[None], grouping)
         shared = grouped(rounded, grouping)
@@ -217,7 +217,9 @@ def output_errors(
         entries = []
         for version in versions:
             lost = _output_errors(decoder.leaf(version, path) - full, felt)
-            shares = (np.asarray(a) / np.asarray(b) for a, b in zip(lost, energy, strict=True))
+            shares = (
+                np.asarray(a) / np.asarray(b) for a, b in zip(lost, energy, strict=True)
+            )
             whole, diagonal = shares
             entries.append(Errors(full=whole, diagonal=diagonal))
         found[path] = entries

@@ -178,8 +178,8 @@ def input_moments(
 ) -> dict[Path, Float[Array, "layer input input"]]:
     """Adds up the outer products of what each matrix of the layers is applied to.
 
-    Definition: `sum x x^T` over the tokens in `mask`, by the matrix's path. Not centred:
-    a constant input carries the error of its weight like any other.
+    Definition: `sum x x^T` over the tokens in `mask`, by the matrix's path. Not
+    centred: a constant input carries the error of its weight like any other.
 
     Args:
         architecture: the family's functions.

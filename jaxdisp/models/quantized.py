@@ -26,10 +26,10 @@ ROLES: dict[str, frozenset[str]] = {
 class Quantizer:
     """How weights are rounded: word length, grid, who shares a range, which, and where.
 
-    `clipping` is the rule of `quant.rules` that sets the ranges; `absmax` clips nothing.
-    `group_size` counts input channels and matters for groups only. `include` names kinds of weights: `matrices` are those of the blocks,
-    `all` is every weight but the biases, normalization gains included, as the research
-    notes had it.
+    `clipping` is the rule of `quant.rules` that sets the ranges; `absmax` clips
+    nothing. `group_size` counts input channels and matters for groups only. `include`
+    names kinds of weights: `matrices` are those of the blocks, `all` is every weight
+    but the biases, normalization gains included, as the research notes had it.
     """
 
     bits: int = 4
@@ -97,7 +97,7 @@ def check_quantizer(model: Model, quantizer: Quantizer) -> None:
 
 
 Ranges = Mapping[decoder.Path, grids.Range]
-"""Ranges by the path of a parameter, with axes `layer` (if it is stacked) and `group`."""
+"""Ranges by the path of a parameter: axes `layer` (if it is stacked) and `group`."""
 
 
 def quantize(

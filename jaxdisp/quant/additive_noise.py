@@ -2,9 +2,9 @@
 
     J(a) = E(|X| - a)_+^2 + c a^2
 
-adds what clipping at `a` costs to what uniform noise within cells of width `step` costs,
-`step^2 / 12 = c a^2`. With `G(a) = E(|X| - a)_+`, `P(a) = Pr(|X| > a)` and
-`S(a) = E[|X|; |X| > a]`,
+adds what clipping at `a` costs to what uniform noise within cells of width `step`
+costs, `step^2 / 12 = c a^2`. With `G(a) = E(|X| - a)_+`, `P(a) = Pr(|X| > a)` and `S(a)
+= E[|X|; |X| > a]`,
 
     J' = 2 (c a - G),    J'' = 2 (P + c) > 0,    minimum where c a = G(a).
 
@@ -26,7 +26,7 @@ from jaxdisp.quant import laws
 from jaxdisp.result import result
 
 Step = Literal["cells", "levels", "symmetric"]
-"""How wide a cell is taken to be: `2 a / 2^b`, `2 a / (2^b - 1)`, `a / (2^(b-1) - 1)`."""
+"""The width of a cell: `2 a / 2^b`, `2 a / (2^b - 1)`, `a / (2^(b-1) - 1)`."""
 
 MOST_STEPS = 300
 

@@ -2,11 +2,11 @@
 
 As `fair_noise`, with `J` replaced by the weighted squared error of really rounding,
 which is not convex in the thresholds. So thresholds are chosen from candidates: first a
-geometric grid per group, then twice a finer one about the choice. Languages are mixed by
-multiplicative updates, each mix giving a choice (and its value) and a bound. The bound
-covers all thresholds between the first and the last candidate (from the mean magnitude
-to the largest), by the chord argument of `optimum`. Where few groups are chosen for, a
-gap remains even at the optimum, since M is not convex.
+geometric grid per group, then twice a finer one about the choice. Languages are mixed
+by multiplicative updates, each mix giving a choice (and its value) and a bound. The
+bound covers all thresholds between the first and the last candidate (from the mean
+magnitude to the largest), by the chord argument of `optimum`. Where few groups are
+chosen for, a gap remains even at the optimum, since M is not convex.
 """
 
 import functools as ft
@@ -162,7 +162,6 @@ def _tried(
     x: Array, weights: Array, bits: Array, grid: Grid, threshold: Array
 ) -> _Table:
     """One candidate per group."""
-
     lost, square = jax.vmap(ft.partial(_rounded, bits, grid))(x, threshold)[:2]
     felt = ft.partial(jnp.einsum, "lgv,gv->lg", weights)
     return _Table(threshold=threshold, error=felt(lost), square=felt(square))
@@ -178,17 +177,15 @@ def _rounded(
     return (values - code * lattice.step) ** 2, level**2, level * values
 
 
-def _own(
-    x: Array, weights: Array, bits: Array, table: _Table, *, grid: Grid
-) -> Array:
+def _own(x: Array, weights: Array, bits: Array, table: _Table, *, grid: Grid) -> Array:
     """The least error of each language found, with thresholds of its own."""
 
     def language(each: tuple[Array, Array]) -> Array:
         mass, error = each
         rounded = jax.vmap(ft.partial(_rounded, bits, grid))
 
-        def polish(_: int, threshold: Array) -> Array:
-            _, square, product = rounded(x, threshold)
+        def polish(_: int, at: Array) -> Array:
+            square, product = rounded(x, at)[1:]
             below = jnp.sum(mass * square, axis=1)
             above = jnp.sum(mass * product, axis=1)
             return jnp.where(below > 0, above / jnp.where(below > 0, below, 1.0), 0.0)

@@ -68,6 +68,10 @@ class _Point(NamedTuple):
     bend: Array
 
 
+_State = tuple[Fair, Array, _Point, Array, Array]
+"""The best so far, mix, point, barrier and number of the step."""
+
+
 def own_thresholds(
     x: Float[Array, "group value"],
     weights: Float[Array, "language group value"],
@@ -230,11 +234,11 @@ def _best_for(problem: _Problem, mix: Array, start: Array, n_steps: int) -> _Poi
 
 
 def _least_maximum(problem: _Problem, mix: Array, point: _Point) -> Fair:
-    def unfinished(state: tuple[Array, ...]) -> Array:
+    def unfinished(state: _State) -> Array:
         best, number = state[0], state[-1]
         return (best.gap > TOLERANCE) & (number < MOST_STEPS)
 
-    def advance(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def advance(state: _State) -> _State:
         best, mix, point, barrier, number = state
         mix = _newton(mix, point, barrier)
         point = _best_for(problem, mix, point.thresholds, WARM)

@@ -1,9 +1,9 @@
 """Clipping for tensors that do not fit into memory: one pass, a fixed histogram.
 
-Bins of equal width, a power of two, lie around 0 and hold the sums of `w` and `w x`; the
-sum of `w x^2` is kept for all. A value outside doubles the width as often as it takes,
-pairs of bins being added up exactly, so the range need not be known before, and any two
-histograms can be merged. Sums are float64, on the host.
+Bins of equal width, a power of two, lie around 0 and hold the sums of `w` and `w x`;
+the sum of `w x^2` is kept for all. A value outside doubles the width as often as it
+takes, pairs of bins being added up exactly, so the range need not be known before, and
+any two histograms can be merged. Sums are float64, on the host.
 
 The error M of any step is then known but for the bins that hold a border between two
 levels: a whole bin goes to the level that is nearest to its middle. That can only raise
@@ -178,17 +178,17 @@ def optimum(found: Histogram, bits: int, *, grid: Grid) -> Optimum:
     if not 2 <= bits <= 8:
         raise ValueError(f"bits must be between 2 and 8, got {bits}")
     half = 2 ** (bits - 1)
-    shapes = {  # levels below and above 0, offset, steps to the threshold
-        "symmetric": (half - 1, half - 1, 0.0, half - 1),
-        "twos_complement": (half, half - 1, 0.0, half - 1),
-        "midrise": (half, half, 0.5, half),
+    shapes = {  # levels below and above 0, steps to the threshold
+        "symmetric": (half - 1, half - 1, half - 1),
+        "twos_complement": (half, half - 1, half - 1),
+        "midrise": (half, half, half),
     }
     if grid not in shapes:
         raise ValueError(f"grid must be one of {', '.join(shapes)}, got {grid}")
     if found.width == 0:
         return Optimum(threshold=0.0, error=0.0, gap=0.0)
-    *sides, per_step = shapes[grid]
-    swept = _sweep(found, *sides)
+    below, above, per_step = shapes[grid]
+    swept = _sweep(found, below, above, shifted=grid == "midrise")
     errors = np.maximum(found.square - swept.step * swept.first, 0.0)
     best = int(np.argmin(errors))
     lowest = np.min(errors - _too_large(found, swept))
@@ -204,8 +204,8 @@ def noise_optimum(found: Histogram, c: float) -> tuple[float, float]:
 
     Formula: sums beyond the edges of bins are exact, so the optimum lies between two of
     them; from the left one, one step of Newton's method, which does not overshoot. J
-    exceeds its minimum by at most `(P + c) d^2`, with `P` the share of the weight beyond
-    the left edge and `d` the distance to the right one.
+    exceeds its minimum by at most `(P + c) d^2`, with `P` the share of the weight
+    beyond the left edge and `d` the distance to the right one.
 
     Args:
         found: a histogram.
@@ -250,10 +250,10 @@ class _Sweep(NamedTuple):
     places: tuple[np.ndarray, np.ndarray]
 
 
-def _sweep(found: Histogram, below: int, above: int, offset: float) -> _Sweep:
+def _sweep(found: Histogram, below: int, above: int, *, shifted: bool) -> _Sweep:
     half = len(found.weight) // 2
     middle = (np.arange(half) + 0.5) * found.width
-    if offset:
+    if shifted:
         borders = [np.arange(1.0, count) for count in (below, above)]
         begin = np.array([0.5 * _magnitudes(found), 0.25 * np.sum(found.weight)])
     else:

@@ -101,5 +101,3 @@ def logarithmic_threshold(
     """
     bounded = jnp.maximum(kurtosis, LEAST_KURTOSIS)
     return deviation * (2.5 + 0.3 * jnp.log1p(bounded))
-
-

@@ -2,7 +2,9 @@
 
 Thresholds are in standard deviations. With `X` the weight and `a` a threshold,
 
-    tail P(a) = Pr(|X| > a),  first S(a) = E[|X|; |X| > a],  second Q(a) = E[X^2; |X| > a]
+    tail P(a) = Pr(|X| > a)
+    first S(a) = E[|X|; |X| > a]
+    second Q(a) = E[X^2; |X| > a]
 
 `shape` is the exponent of `generalised_gaussian` (2 is Gaussian, 1 Laplace) and the
 degrees of freedom of `student_t` (above 2); the other two families have none and ignore

@@ -5,9 +5,9 @@ is the lower envelope of parabolas `sum w (x - k D)^2`. Three facts follow:
 
 * From any step, `D <- sum w x k / sum w k^2` with the codes `k` of that step lowers M.
 * With the outermost level at `n D`, the best step is at least `mean |x| / n`, since
-  `n k >= k^2` makes `sum w x k / sum w k^2` larger than a step below. The search ends at
-  `max |x| / (n - 1)`, beyond which the outermost level is not used; only for a handful
-  of values can a larger step be best.
+  `n k >= k^2` makes `sum w x k / sum w k^2` larger than a step below. The search ends
+  at `max |x| / (n - 1)`, beyond which the outermost level is not used; only for a
+  handful of values can a larger step be best.
 * Codes shrink as the step grows. Between steps `D_1 < D_2`, with `B` the `sum w k^2` at
   `D_1`, `M - B D^2` is a minimum of concave functions and lies above its chord. This
   bounds M from below in the whole cell.
@@ -115,9 +115,10 @@ def _best_zero(x: Array, share: Array, levels: Lattice) -> tuple[Lattice, Array,
         step, gap = _search(x, share, moved(zero))
         error = _trial(x, share, moved(zero), step).error
         better = error < best[0]
-        chosen = (jnp.where(better, new, old) for new, old in zip(
-            (error, zero, step), best[:3], strict=True
-        ))
+        chosen = (
+            jnp.where(better, new, old)
+            for new, old in zip((error, zero, step), best[:3], strict=True)
+        )
         return *chosen, jnp.minimum(best[3], error - gap)
 
     infinite = jnp.full_like(last, jnp.inf)
@@ -185,7 +186,9 @@ def _ends(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
         jnp.max(jnp.where(below > 0, -x, 0.0)),
     )
     unused = (jnp.maximum(level - 1.0, 0.5) for level in outermost)
-    high = jnp.maximum(*(top / level for top, level in zip(largest, unused, strict=True)))
+    high = jnp.maximum(
+        *(top / level for top, level in zip(largest, unused, strict=True))
+    )
     low = jnp.where(high > 0, jnp.minimum(low, high), 0.0)
     return low, high
 
@@ -215,7 +218,9 @@ def _between(tried: _Trial) -> _Cells:
 
 def _divided(cell: _Cells, tried: _Trial) -> _Cells:
     steps = jnp.concatenate([cell.left[None], tried.step, cell.right[None]])
-    errors = jnp.concatenate([cell.left_error[None], tried.error, cell.right_error[None]])
+    errors = jnp.concatenate(
+        [cell.left_error[None], tried.error, cell.right_error[None]]
+    )
     squares = jnp.concatenate([cell.square[None], tried.square])
     return _bounded(steps[:-1], steps[1:], errors[:-1], errors[1:], squares)
 
@@ -256,7 +261,9 @@ def _below_chord(
     bend = square * (right - left) ** 2
     rise = right_error - left_error
     place = 0.5 * (1.0 - rise / jnp.where(bend > 0, bend, 1.0))
-    place = jnp.clip(jnp.where(bend > 0, place, jnp.where(rise < 0, 1.0, 0.0)), 0.0, 1.0)
+    place = jnp.clip(
+        jnp.where(bend > 0, place, jnp.where(rise < 0, 1.0, 0.0)), 0.0, 1.0
+    )
     return left_error + place * rise - bend * place * (1.0 - place)
 
 

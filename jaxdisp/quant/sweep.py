@@ -2,9 +2,9 @@
 
 For any codes `k`, `sum w (|x| - k D)^2` is least at `D = A / B` with `A = sum w |x| k`,
 `B = sum w k^2`, where it is `sum w x^2 - A^2 / B`. As the step `D` falls from infinity,
-codes change only at the breakpoints where two levels are equally near. Sorting these and
-adding up what `A` and `B` gain at each visits every code that is best for some step, and
-the largest `A^2 / B` is the optimum.
+codes change only at the breakpoints where two levels are equally near. Sorting these
+and adding up what `A` and `B` gain at each visits every code that is best for some
+step, and the largest `A^2 / B` is the optimum.
 
 It sorts up to `2^(b-1)` breakpoints per value. XLA sorts slowly on CPUs, so there it is
 the oracle of `optimum`, which is fast and says how far it may be from this.
@@ -136,10 +136,8 @@ def _affine(x: Array, share: Array, last: int) -> tuple[Range, _Best]:
     )
 
 
-def _best(
-    breakpoints: Array, first: Array, square: Array, a: Array, b: Array
-) -> _Best:
-    """The largest `A^2 / B` over all visited codes; `a` and `b` are before the first."""
+def _best(breakpoints: Array, first: Array, square: Array, a: Array, b: Array) -> _Best:
+    """The largest `A^2 / B` of all visited codes; `a` and `b` are before the first."""
     order = jnp.argsort(breakpoints.ravel(), descending=True)
     sums = a + jnp.cumsum(first.ravel()[order])
     squares = b + jnp.cumsum(square.ravel()[order])

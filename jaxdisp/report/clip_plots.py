@@ -115,7 +115,7 @@ def comparison_figure(
         key=lambda name: -rows["absmax", name]["d_sent"],
     )
     rules = compared["rules"]
-    markers = {rule: marker for rule, marker in zip(rules, "o^vs*DPXd", strict=False)}
+    markers = dict(zip(rules, "o^vs*DPXd", strict=False))
     colours = mpl.colormaps["tab10"]
     with mpl.rc_context(SETTINGS):
         figure = matplotlib.figure.Figure(
@@ -126,13 +126,17 @@ def comparison_figure(
         for number, rule in enumerate(rules):
             values = np.array([rows[rule, name]["d_sent"] for name in languages])
             low, high = (
-                np.array([rows[rule, name][f"d_sent_{end}"] for name in languages], float)
+                np.array(
+                    [rows[rule, name][f"d_sent_{end}"] for name in languages], float
+                )
                 for end in ("low", "high")
             )
             at = places + 0.7 * (0.5 - (number + 0.5) / len(rules))
             colour = colours(number)
             axes[0].hlines(at, low, high, color=colour, lw=0.8)
-            axes[0].plot(values, at, markers[rule], color=colour, ms=4, label=SHORT[rule])
+            axes[0].plot(
+                values, at, markers[rule], color=colour, ms=4, label=SHORT[rule]
+            )
         _differences(axes[1], compared, languages, places)
         axes[0].set_yticks(places, languages)
         axes[0].axvline(0, color="black", lw=0.8)

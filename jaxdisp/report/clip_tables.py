@@ -82,9 +82,9 @@ def matrix_lines(found: dict[str, Any]) -> list[str]:
         _ratios(found["matrices"]),
         "",
         aligned(KURTOSIS_HEADER, _kurtosis_cells(found["effective_kurtosis"])),
-        "Four excess kurtoses, least to most over languages: of weight times activation; "
-        "of weights\ncounted by squared activation; of layers, weighted by activation; of "
-        "all layers thrown together.",
+        "Four excess kurtoses, least to most over languages: of weight times "
+        "activation; of weights\ncounted by squared activation; of layers, weighted by "
+        "activation; of all layers together.",
     ]
 
 
@@ -141,7 +141,9 @@ def comparison_cells(compared: dict[str, Any]) -> list[list[str]]:
     Reference: our own definition.
     """
     marks = {
-        (row["rule"], row["language"]): {"lower": "-", "higher": "+"}.get(row["flag"], "")
+        (row["rule"], row["language"]): {"lower": "-", "higher": "+"}.get(
+            row["flag"], ""
+        )
         for row in compared["differences"]
         if row["against"] == "absmax"
     }
@@ -180,7 +182,10 @@ def change_cells(compared: dict[str, Any]) -> list[list[str]]:
     return [
         [
             SHORT[row["rule"]],
-            *(with_bounds(row, f"{name}_change", 2) for name in ("mean", "worst", "max_min")),
+            *(
+                with_bounds(row, f"{name}_change", 2)
+                for name in ("mean", "worst", "max_min")
+            ),
             "levels down" if row["levelling_down"] else "",
         ]
         for row in compared["disparity"]
@@ -203,11 +208,12 @@ def split_sentence(compared: dict[str, Any]) -> str:
         name: float(np.std([row[name] for row in compared["split"]]))
         for name in ("total", "intrinsic", "regret")
     }
+    total, intrinsic, regret = (f"{100 * value:.1f} %" for value in spread.values())
     return (
         "Output errors of single matrices under minimax thresholds differ between "
-        f"languages by {100 * spread['total']:.1f} %\n(standard deviation of the log); "
-        f"{100 * spread['intrinsic']:.1f} % would remain if each had its own thresholds, "
-        f"{100 * spread['regret']:.1f} % comes\nfrom sharing them, and may work against it."
+        f"languages by {total}\n(standard deviation of the log); {intrinsic} would "
+        f"remain with thresholds of their own, {regret} comes\nfrom sharing them, and "
+        "may work against it."
     )
 
 
@@ -225,7 +231,7 @@ def comparison_lines(compared: dict[str, Any]) -> list[str]:
         f"Clipping rules on {compared['n_sentences']} sentences, activations from "
         f"{compared['calibrated_on']}:",
         aligned(header, comparison_cells(compared)),
-        "- and +: loses less or more than with absmax, the paired interval excluding 0.",
+        "- and +: less or more than with absmax, the paired interval excluding 0.",
         "",
         aligned(CHANGE_HEADER, change_cells(compared)),
         "",

@@ -4,7 +4,7 @@ import dataclasses
 import functools as ft
 from collections.abc import Callable
 from concurrent import futures
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,7 @@ def rules_compared(deploy: str) -> tuple[str, ...]:
     return known if deploy in known else (*known, deploy)
 
 
-def check(deploy: str, quantizer: Quantizer) -> None:
+def check(deploy: str, quantizer: Quantizer) -> Deploy:
     """Checks that clipping can be compared as asked for, before any work is done.
 
     Raises:
@@ -85,6 +85,7 @@ def check(deploy: str, quantizer: Quantizer) -> None:
             "language-aware clipping needs a grid with one threshold: symmetric, "
             "twos_complement or midrise, got affine"
         )
+    return cast("Deploy", deploy)
 
 
 def check_finite(model: Model) -> None:
@@ -136,7 +137,8 @@ def rounded(inputs: Inputs, solved: Solved, rule: str) -> decoder.Parameters:
         by_rule = dataclasses.replace(inputs.quantizer, clipping=rule)
         return quantize(inputs.model, by_rule)
     aim = POOLED if rule == "per-language" else rule
-    # weights that no language-aware rule covers, such as embeddings, are clipped exactly
+    # weights that no language-aware rule covers, such as embeddings, are clipped by
+    # the best that knows none
     others = dataclasses.replace(inputs.quantizer, clipping=BEST_BLIND)
     ranges = language_clipping.ranges_of(solved.fair[aim])
     return quantize(inputs.model, others, ranges)
@@ -176,7 +178,9 @@ def compare(
 
     def losses(name: str) -> np.ndarray:
         found = runs.keep(
-            run, f"clipping-{name.replace(' ', '-')}", lambda: _nll(inputs, solved, name)
+            run,
+            f"clipping-{name.replace(' ', '-')}",
+            lambda: _nll(inputs, solved, name),
         )
         advance(per_config)
         return found
@@ -336,12 +340,13 @@ def split_rows(
     # a finite set of candidates may miss a language's own optimum by a hair
     own = np.minimum(own, levels)
     logs = [np.exp(np.mean(np.log(part), axis=1)) for part in (levels, own)]
-    parts = jax.vmap(split_disparity)(*(jnp.asarray(a, jnp.float32) for a in (
-        levels, own, *logs
-    )))
-    mean = {name: np.mean(np.asarray(getattr(parts, name)), axis=0) for name in (
-        "total", "intrinsic", "regret"
-    )}
+    parts = jax.vmap(split_disparity)(
+        *(jnp.asarray(a, jnp.float32) for a in (levels, own, *logs))
+    )
+    mean = {
+        name: np.mean(np.asarray(getattr(parts, name)), axis=0)
+        for name in ("total", "intrinsic", "regret")
+    }
     return [
         {"language": language}
         | {name: float(values[place]) for name, values in mean.items()}

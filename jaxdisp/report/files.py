@@ -21,8 +21,26 @@ def written(
 
     Reference: our own definition.
     """
-    what = describe(settings.quantizer)
-    title = f"{inputs.model.source}: {what}"
+    title = f"{inputs.model.source}: {describe(settings.quantizer)}"
+    files = _measured(found, title) | _clipped(settings.quantizer.bits, found, title)
+    if settings.command == "run":
+        corpus = inputs.corpus
+        summary = {
+            "title": "What quantization costs each language",
+            "summary": f"{title}, measured on {found['n_sentences']} parallel "
+            f"sentences in {len(corpus.languages)} languages ({corpus.source} corpus).",
+            "command": settings.command,
+            "provenance": "; ".join(
+                f"{name} {digest[:12]}" for name, digest in hashes(inputs).items()
+            ),
+        }
+        chosen = found["disparity"]["contrast"]
+        content = page.content(summary, found, chosen)
+        files["report.html"] = page.render(content, files)
+    return files
+
+
+def _measured(found: dict[str, Any], title: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     if "degradation" in found:
         rows = found["degradation"]
@@ -35,12 +53,16 @@ def written(
         files |= plots.drawn("layers", figure)
     if "protection_sets" in found:
         files["tables/protection_sets.csv"] = tables.csv(found["protection_sets"])
+    return files
+
+
+def _clipped(bits: int, found: dict[str, Any], title: str) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
     if "matrices" in found:
         rows = clip_tables.long_rows(found["matrices"])
         files["tables/clipping_matrices.csv"] = tables.csv(rows)
         kurtoses = found["effective_kurtosis"]
         files["tables/effective_kurtosis.csv"] = tables.csv(kurtoses)
-        bits = settings.quantizer.bits
         figure = clip_plots.kurtosis_figure(bits, found["matrices"], title=title)
         files |= plots.drawn("threshold_by_kurtosis", figure)
     if "clipping" in found:
@@ -49,17 +71,4 @@ def written(
         files["tables/clipping_differences.csv"] = tables.csv(compared["differences"])
         figure = clip_plots.comparison_figure(compared, title=title)
         files |= plots.drawn("clipping", figure)
-    if settings.command == "run":
-        summary = {
-            "title": "What quantization costs each language",
-            "summary": f"{title}, measured on {found['n_sentences']} parallel "
-            f"sentences in {len(inputs.corpus.languages)} languages ({inputs.corpus.source} corpus).",
-            "command": settings.command,
-            "provenance": "; ".join(
-                f"{name} {digest[:12]}" for name, digest in hashes(inputs).items()
-            ),
-        }
-        chosen = found["disparity"]["contrast"]
-        content = page.content(summary, found, chosen)
-        files["report.html"] = page.render(content, files)
     return files

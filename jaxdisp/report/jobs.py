@@ -16,7 +16,6 @@ from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.report import clip_matrices, clipping, files, results, runs
 from jaxdisp.report.settings import Inputs, Settings, hashes
 
-
 PIECE = 20
 
 
@@ -71,7 +70,9 @@ def execute(
     """
     found = _described(settings, inputs)
     if settings.command != "clip":
-        found |= _measured(settings, inputs, ft.partial(_sweep, settings, inputs, run, advance))
+        found |= _measured(
+            settings, inputs, ft.partial(_sweep, settings, inputs, run, advance)
+        )
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
     found = runs.rounded(found)
@@ -208,5 +209,3 @@ def _sets(
         "unprotected": results.disparity_entries(corpus, found, 1, inputs.chosen),
         "protection_sets": rows,
     }
-
-

@@ -54,12 +54,16 @@ def law_thresholds(
     """
     family = cast("laws.Family", law.replace("-", "_"))
     if family not in get_args(laws.Family):
-        raise ValueError(f"law {law}: unknown; allowed: {', '.join(get_args(laws.Family))}")
+        raise ValueError(
+            f"law {law}: unknown; allowed: {', '.join(get_args(laws.Family))}"
+        )
     if not 2 <= bits <= 8:
         raise ValueError(f"bits must be between 2 and 8, got {bits}")
     fixed = {"gaussian": 0.0, "laplace": 3.0}.get(family)
     if kurtosis is None and fixed is None:
-        raise ValueError(f"law {law}: its shape follows from --kurtosis, which is missing")
+        raise ValueError(
+            f"law {law}: its shape follows from --kurtosis, which is missing"
+        )
     excess = fixed if kurtosis is None else kurtosis
     with jax.enable_x64(True):
         laws.check_kurtosis(cast("float", excess), family)
@@ -68,9 +72,7 @@ def law_thresholds(
 
 def _collected(family: laws.Family, bits: int, excess: jax.Array) -> dict[str, Any]:
     shape = laws.shape_of(excess, family=family)
-    found = {
-        name: _additive(family, shape, bits, step) for name, step in STEPS.items()
-    }
+    found = {name: _additive(family, shape, bits, step) for name, step in STEPS.items()}
     best = ft.partial(expected_error.best_threshold, shape, bits, family=family)
     optima = {name: best(grid=grid) for name, grid in GRIDS.items()}
     found |= {name: float(optimum.threshold) for name, optimum in optima.items()}
@@ -79,7 +81,11 @@ def _collected(family: laws.Family, bits: int, excess: jax.Array) -> dict[str, A
     logarithmic = kurtosis_clipping.logarithmic_threshold(one, excess)
     found["logarithmic"] = float(logarithmic)
     error = ft.partial(
-        expected_error.law_error, shape=shape, bits=bits, grid="symmetric", family=family
+        expected_error.law_error,
+        shape=shape,
+        bits=bits,
+        grid="symmetric",
+        family=family,
     )
     least = float(optima["exact_symmetric"].error)
 
@@ -238,7 +244,8 @@ def remark(found: dict[str, Any]) -> str:
     return (
         "symmetric error: of the symmetric grid, against its best threshold. "
         f"{misread['value']} standard deviations\n"
-        f"({100 * misread['excess_error']:+.1f} % here) is a misreading: {misread['is']}."
+        f"({100 * misread['excess_error']:+.1f} % here) is a misreading: "
+        f"{misread['is']}."
     )
 
 

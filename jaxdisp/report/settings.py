@@ -19,8 +19,9 @@ class Settings:
     `limit` is how many sentences per language are measured (None is all);
     `layer_limit` and `set_limit` how many of them the sweeps over single layers and
     over protection sets of `protect` layers use; 0 leaves that sweep out. `clip_limit`
-    is the same for the comparison of clipping rules, of which `deploy` is one; activations
-    are averaged over the corpus `calibration`, by default the sentences compared on.
+    is the same for the comparison of clipping rules, of which `deploy` is one;
+    activations are averaged over the corpus `calibration`, by default the sentences
+    compared on.
     """
 
     command: str
@@ -94,8 +95,7 @@ def open_inputs(settings: Settings) -> Inputs:
 
 
 def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:
-    deploy = settings.deploy or clipping.AWARE
-    clipping.check(deploy, settings.quantizer)
+    deploy = clipping.check(settings.deploy or clipping.AWARE, settings.quantizer)
     clipping.check_finite(inputs.model)
     limit = settings.clip_limit or inputs.corpus.n_sentences
     text = corpora.spread(inputs.corpus, limit)
@@ -148,7 +148,9 @@ def describe(quantizer: Quantizer) -> str:
         "channel": "per output channel",
         "group": f"per {quantizer.group_size} input channels",
     }
-    clipped = "" if quantizer.clipping == "absmax" else f"{quantizer.clipping} clipping, "
+    clipped = (
+        "" if quantizer.clipping == "absmax" else f"{quantizer.clipping} clipping, "
+    )
     return (
         f"{quantizer.bits} bits, {quantizer.grid} grid, "
         f"{whose[quantizer.granularity]}, {clipped}{' and '.join(quantizer.include)}"

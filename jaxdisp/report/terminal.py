@@ -10,9 +10,7 @@ FEW_TEXTS = 10
 """Texts below which a bootstrap interval rests on too little to be trusted."""
 
 
-def lines(
-    settings: Settings, inputs: Inputs, found: dict[str, Any]
-) -> list[str]:
+def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str]:
     """Writes the results of a run for a terminal.
 
     Args:

@@ -282,7 +282,8 @@ def test_thresholds_by_group_are_no_worse_than_one(aim, x, weights, c):
     each = solved(x, weights, c, aim)
     if aim != "regret":  # whose denominators get less, too
         assert each.value <= one.value * (1 + GAP)
-    np.testing.assert_array_less(each.own, one.own * (1 + 1e-9) + 1e-30, strict=True) if (
+    np.testing.assert_array_less(each.own, one.own * (1 + 1e-9) + 1e-30, strict=True) if
+    (
         aim != "regret"
     ) else None
 
