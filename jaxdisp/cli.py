@@ -245,7 +245,7 @@ def clip(
         return
     given = [
         f"--{name}"
-        for name in ("model", "corpus", "calibration", "languages", "deploy", "output")
+        for name in ("model", "corpus", "calibration", "languages", "deploy")
         if options[name] is not None
     ]
     if law is None or given:
@@ -254,7 +254,7 @@ def clip(
             if law is None
             else f"--law knows no model: leave out {', '.join(given)}"
         )
-    _law(law, bits, kurtosis, as_json=as_json)
+    _law(law, bits, kurtosis, options)
 
 
 @app.command()
@@ -283,14 +283,19 @@ def train(
     typer.echo(str(output))
 
 
-def _law(law: str, bits: int, kurtosis: float | None, *, as_json: bool) -> None:
-    from jaxdisp.report import law_thresholds, tables
+def _law(law: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -> None:
+    from jaxdisp.report import clip_plots, law_thresholds, runs, tables
 
+    output = options["output"]
     try:
         found = law_thresholds.law_thresholds(law, bits, kurtosis)
-    except ValueError as error:
+        if output is not None:
+            asked = {"command": "clip", "law": law, "bits": bits, "kurtosis": kurtosis}
+            kept = runs.begin(output, asked, overwrite=options["overwrite"])
+            runs.finish(kept, found, clip_plots.law_files(found), {})
+    except (ValueError, OSError) as error:
         refuse(str(error))
-    if as_json:
+    if options["as_json"]:
         typer.echo(json.dumps(found, indent=1))
         return
     typer.echo(law_thresholds.title(found))

@@ -11,9 +11,23 @@ import numpy as np
 from jaxdisp.quant.laws import Family
 from jaxdisp.report import law_thresholds
 from jaxdisp.report.clip_tables import SHORT
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS, drawn
 
 GREEN = "#4b8b3b"
+
+
+def law_files(found: dict[str, Any]) -> dict[str, bytes]:
+    """Draws the figures of a law: error by threshold, threshold by kurtosis.
+
+    Args:
+        found: as from `law_thresholds.law_thresholds`.
+
+    Reference: our own definition.
+    """
+    by_kurtosis = kurtosis_figure(found["bits"])
+    return drawn("error_by_threshold", error_figure(found)) | drawn(
+        "threshold_by_kurtosis", by_kurtosis
+    )
 
 
 def error_figure(found: dict[str, Any]) -> matplotlib.figure.Figure:
@@ -90,7 +104,11 @@ def kurtosis_figure(
                 label="matrices of the model, exact",
             )
         axes.set_xscale("symlog", linthresh=1)
-        axes.xaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+        axes.set_yscale("log")
+        axes.set_yticks([2, 3, 4, 6, 8, 12, 16])
+        axes.minorticks_off()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
         axes.set_xlabel("excess kurtosis")
         axes.set_ylabel("best threshold (standard deviations)")
         axes.set_title(title or f"{bits} bits, symmetric grid", fontsize=9)
@@ -141,7 +159,13 @@ def comparison_figure(
         axes[0].set_yticks(places, languages)
         axes[0].axvline(0, color="black", lw=0.8)
         axes[0].set_xlabel("degradation (nats per sentence, 95 %)")
-        axes[0].legend(frameon=False, fontsize=7)
+        above = {
+            "loc": "lower left",
+            "bbox_to_anchor": (0.0, 1.0),
+            "columnspacing": 1.0,
+        }
+        axes[0].legend(frameon=False, fontsize=7, ncols=5, **above)
+        axes[1].legend(frameon=False, fontsize=7, **above)
         figure.suptitle(title, fontsize=10)
     return figure
 
@@ -164,4 +188,3 @@ def _differences(
         axes.plot(effect, at, "o", color=colour, ms=3, label=f"minimax minus {against}")
     axes.axvline(0, color="black", lw=0.8)
     axes.set_xlabel("paired difference (nats per sentence)")
-    axes.legend(frameon=False, fontsize=7)
