@@ -162,19 +162,19 @@ def disparity_change(
     reference: Float[Array, "language sentence"],
     groups: Int[np.ndarray, " sentence"],
     *,
-    base: int,
+    target: int,
     key: PRNGKeyArray,
 ) -> dict[str, bca.Interval]:
-    """Measures how level and inequality differ from one configuration's, paired.
+    """Measures how level and inequality change from each configuration to one, paired.
 
-    Definition: `mean`, `worst` and `max_min` of `disparity`, each minus its value in
-    configuration `base` on the same resample of texts.
+    Definition: `mean`, `worst` and `max_min` of `disparity` in configuration `target`
+    minus those in each, on the same resample of texts.
 
     Args:
         evaluation: losses of the configurations.
         reference: losses in full precision on the same sentences.
         groups: the text that each sentence belongs to.
-        base: the configuration compared with.
+        target: the configuration that is changed to.
         key: randomness of the resampling.
 
     Reference: our own definition; intervals as in `stats.bootstrap`.
@@ -189,7 +189,7 @@ def disparity_change(
             "worst": jnp.max(losses, axis=-1),
             "max_min": jnp.ptp(losses, axis=-1),
         }
-        return {name: value - value[base] for name, value in measures.items()}
+        return {name: value[target] - value for name, value in measures.items()}
 
     return bootstrap.interval(resamples, changes)
 

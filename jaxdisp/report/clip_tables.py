@@ -121,6 +121,10 @@ def _ratios(matrices: list[dict[str, Any]]) -> str:
     )
 
 
+PAIRED = ("absmax", "percentile", "exact", "average")
+LEVELS = {"mean": "mean", "worst": "worst language", "max_min": "worst - best"}
+
+
 def comparison_header(compared: dict[str, Any]) -> tuple[str, ...]:
     """Names the columns of the table of rules.
 
@@ -129,71 +133,45 @@ def comparison_header(compared: dict[str, Any]) -> tuple[str, ...]:
 
     Reference: our own definition.
     """
-    return ("D_sent [95 %]", *(SHORT[rule] for rule in compared["rules"]))
+    paired = (f"minimax - {SHORT[rule]} [95 %]" for rule in PAIRED)
+    return ("D_sent", *(SHORT[rule] for rule in compared["rules"]), *paired)
 
 
 def comparison_cells(compared: dict[str, Any]) -> list[list[str]]:
-    """Writes what each language loses by rule, a mark where it differs from absmax.
+    """Writes what each language loses by rule, and paired what minimax changes.
+
+    A star marks paired intervals that exclude 0.
 
     Args:
         compared: as from `clipping.compare`.
 
     Reference: our own definition.
     """
-    marks = {
-        (row["rule"], row["language"]): {"lower": "-", "higher": "+"}.get(
-            row["flag"], ""
-        )
+    lost = {(row["rule"], row["language"]): row for row in compared["degradation"]}
+    change = {
+        (row["against"], row["language"]): row
         for row in compared["differences"]
-        if row["against"] == "absmax"
+        if row["rule"] == "minimax"
     }
-    languages = dict.fromkeys(row["language"] for row in compared["degradation"])
-    by_key = {(row["rule"], row["language"]): row for row in compared["degradation"]}
-    cells = [
-        [language]
-        + [
-            with_bounds(by_key[rule, language], "d_sent", 2)
-            + marks.get((rule, language), "")
-            for rule in compared["rules"]
+    cells = []
+    for language in dict.fromkeys(row["language"] for row in compared["degradation"]):
+        line = [f"{lost[rule, language]['d_sent']:.2f}" for rule in compared["rules"]]
+        line += [_starred(change[rule, language], "effect") for rule in PAIRED]
+        cells.append([language, *line])
+    by_rule = {row["rule"]: row for row in compared["disparity"]}
+    for name, title in LEVELS.items():
+        line = [f"{by_rule[rule][name]:.2f}" for rule in compared["rules"]]
+        line += [
+            _starred(by_rule[rule], f"{name}_change_to_minimax") for rule in PAIRED
         ]
-        for language in languages
-    ]
-    for name, title in (
-        ("mean", "mean"),
-        ("worst", "worst"),
-        ("max_min", "worst - best"),
-        ("difference", "low - high"),
-    ):
-        rows = {row["rule"]: row for row in compared["disparity"]}
-        cells.append(
-            [title] + [with_bounds(rows[rule], name, 2) for rule in compared["rules"]]
-        )
+        cells.append([title, *line])
     return cells
 
 
-def change_cells(compared: dict[str, Any]) -> list[list[str]]:
-    """Writes how level and inequality change from the best rule on weights alone.
-
-    Args:
-        compared: as from `clipping.compare`.
-
-    Reference: our own definition.
-    """
-    return [
-        [
-            SHORT[row["rule"]],
-            *(
-                with_bounds(row, f"{name}_change", 2)
-                for name in ("mean", "worst", "max_min")
-            ),
-            "levels down" if row["levelling_down"] else "",
-        ]
-        for row in compared["disparity"]
-        if row["rule"] != "exact"
-    ]
-
-
-CHANGE_HEADER = ("paired change from exact", "mean", "worst", "worst - best", "flag")
+def _starred(row: dict[str, Any], name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    above = low is not None and high is not None and (low > 0 or high < 0)
+    return with_bounds(row, name, 2) + ("*" if above else " ")
 
 
 def split_sentence(compared: dict[str, Any]) -> str:
@@ -231,9 +209,7 @@ def comparison_lines(compared: dict[str, Any]) -> list[str]:
         f"Clipping rules on {compared['n_sentences']} sentences, activations from "
         f"{compared['calibrated_on']}:",
         aligned(header, comparison_cells(compared)),
-        "- and +: less or more than with absmax, the paired interval excluding 0.",
-        "",
-        aligned(CHANGE_HEADER, change_cells(compared)),
+        "Nats lost per parallel sentence; differences are paired, *: above noise.",
         "",
         compared["verdict"].replace(". ", ".\n"),
         split_sentence(compared),

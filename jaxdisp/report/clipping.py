@@ -14,8 +14,9 @@ from jaxdisp.measure import activations, cube, language_clipping
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.activations import MeanSquares
 from jaxdisp.measure.cube import Evaluation
+from jaxdisp.measure.degradation import degradation
 from jaxdisp.measure.disparity import Contrast, disparity_change, levels_down
-from jaxdisp.measure.survey import survey
+from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, quantize
@@ -189,24 +190,28 @@ def compare(
         nll = jnp.asarray(np.stack(list(pool.map(losses, names))))
     n_tokens, n_bytes = cube.sizes(inputs.model, inputs.corpus)
     evaluation = Evaluation(nll=nll, n_tokens=n_tokens, n_bytes=n_bytes)
-    aware = tuple(name for name in names[1:] if name not in get_args(rules.Rule))
+    aware = (AWARE,) if inputs.deploy == POOLED else (AWARE, inputs.deploy)
     against = [
         row
-        for base, compared in (
-            (BASE, names[1:]),
-            (BEST_BLIND, aware),
-            (POOLED, tuple(name for name in aware if name != POOLED)),
-        )
-        for row in _differences(inputs, evaluation, names, base, compared)
+        for base in names[1:]
+        for row in _differences(inputs, evaluation, names, base, aware)
     ]
+    found = survey(
+        inputs.model,
+        inputs.corpus,
+        evaluation,
+        evaluation.nll[0],
+        chosen=inputs.chosen,
+        seed=inputs.seed,
+    )
     return {
         "deploy": inputs.deploy,
         "n_sentences": inputs.corpus.n_sentences,
         "calibrated_on": _calibrated_on(inputs),
         "rules": list(names[1:]),
-        "degradation": _degradation(inputs, evaluation, names),
+        "degradation": _degradation(inputs, found, names),
         "differences": against,
-        "disparity": _disparity(inputs, evaluation, names),
+        "disparity": _disparity(inputs, found, names),
         "split": split_rows(inputs.corpus.languages, solved.fair[AWARE]),
         "verdict": verdict(against),
     }
@@ -234,9 +239,9 @@ def _nll(inputs: Inputs, solved: Solved, name: str) -> np.ndarray:
 
 
 def _degradation(
-    inputs: Inputs, evaluation: Evaluation, names: tuple[str, ...]
+    inputs: Inputs, found: Survey, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    lost = _survey(inputs, evaluation, 0).degradation
+    lost = found.degradation
     return [
         {
             "rule": rule,
@@ -250,33 +255,32 @@ def _degradation(
     ]
 
 
-def _survey(inputs: Inputs, evaluation: Evaluation, against: int) -> Any:
-    return survey(
-        inputs.model,
-        inputs.corpus,
-        evaluation,
-        evaluation.nll[against],
-        chosen=inputs.chosen,
-        seed=inputs.seed,
-    )
-
-
 def _differences(
     inputs: Inputs,
     evaluation: Evaluation,
     names: tuple[str, ...],
     base: str,
-    compared: tuple[str, ...],
+    aware: tuple[str, ...],
 ) -> list[dict[str, Any]]:
-    """What a rule adds to another's loss, paired by sentence."""
-    against = names.index(base)
-    added = _survey(inputs, evaluation, against).degradation.per_sentence
+    """What rules add to another's loss, paired by sentence.
+
+    Everything is compared with nothing clipped, `average` with the best on weights
+    alone, and the language-aware rules with every other.
+    """
+    lost = degradation(
+        evaluation,
+        evaluation.nll[names.index(base)],
+        np.asarray(inputs.corpus.groups),
+        key=jax.random.key(inputs.seed),
+        vocabulary=inputs.model.config.vocabulary,
+    )
     rows = []
-    for rule in compared:
-        if rule == base:
+    for config, rule in enumerate(names):
+        wanted = rule in aware or base == BASE or (rule, base) == (POOLED, BEST_BLIND)
+        if config == 0 or rule == base or not wanted:
             continue
         for place, language in enumerate(inputs.corpus.languages):
-            fields = interval_fields("effect", added, (names.index(rule), place))
+            fields = interval_fields("effect", lost.per_sentence, (config, place))
             rows.append(
                 {"rule": rule, "against": base, "language": language}
                 | fields
@@ -292,28 +296,27 @@ def _direction(fields: dict[str, float]) -> str:
 
 
 def _disparity(
-    inputs: Inputs, evaluation: Evaluation, names: tuple[str, ...]
+    inputs: Inputs, found: Survey, names: tuple[str, ...]
 ) -> list[dict[str, Any]]:
-    blind = names.index(BEST_BLIND)
-    found = _survey(inputs, evaluation, 0).disparity
+    blind, unequal = names.index(BEST_BLIND), found.disparity
     change = disparity_change(
-        evaluation,
-        evaluation.nll[0],
+        found.evaluation,
+        found.evaluation.nll[0],
         np.asarray(inputs.corpus.groups),
-        base=blind,
+        target=names.index(AWARE),
         key=jax.random.key(inputs.seed),
     )
-    flags = levels_down(found, base=blind)
+    flags = levels_down(unequal, base=blind)
     rows = []
     for config, rule in enumerate(names):
         if config == 0:
             continue
         row: dict[str, Any] = {"rule": rule}
         for name in ("mean", "worst", "max_min", "difference"):
-            row |= interval_fields(name, getattr(found, name), (config,))
+            row |= interval_fields(name, getattr(unequal, name), (config,))
         for name, interval in change.items():
-            row |= interval_fields(f"{name}_change", interval, (config,))
-        worst = inputs.corpus.languages[found.worst_language[config]]
+            row |= interval_fields(f"{name}_change_to_{AWARE}", interval, (config,))
+        worst = inputs.corpus.languages[unequal.worst_language[config]]
         rows.append(
             row | {"worst_language": worst, "levelling_down": bool(flags[config])}
         )
@@ -365,8 +368,8 @@ def verdict(differences: list[dict[str, Any]]) -> str:
     pairs = {(row["rule"], row["against"]): None for row in differences}
     sentences = []
     n_languages = len({row["language"] for row in differences})
-    for rule, against in pairs:
-        if against == BASE:
+    for rule, against in sorted(pairs, key=lambda pair: pair[0]):
+        if rule in get_args(rules.Rule):
             continue
         chosen = [
             row

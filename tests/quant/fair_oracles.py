@@ -25,8 +25,12 @@ def noise_slopes(x, weights, at, c):
 
 def energy(x, weights):
     """What each language loses if all is rounded to 0."""
-    return np.array([sum(p * v * v for p, v in zip(one.flat, x.flat, strict=True))
-                     for one in weights])
+    return np.array(
+        [
+            sum(p * v * v for p, v in zip(one.flat, x.flat, strict=True))
+            for one in weights
+        ]
+    )
 
 
 def zoomed(cost, low, high):
@@ -152,7 +156,9 @@ def aciq_factor(law, bits):
     # Tails from the upper quantiles of a fine grid would be rough; scipy integrates.
 
     def cost(top):
-        clipped = law.expect(lambda v: (v - top) ** 2, lb=top, epsabs=1e-13, epsrel=1e-11)
+        clipped = law.expect(
+            lambda v: (v - top) ** 2, lb=top, epsabs=1e-13, epsrel=1e-11
+        )
         return 2 * clipped + c * top**2
 
     found = scipy.optimize.minimize_scalar(

@@ -25,7 +25,9 @@ constants = st.integers(2, 8).map(lambda bits: 4.0 ** (1 - bits) / 12)
 values = strategies.arrays(SHAPE)
 masses = clipping_oracles.all_weights((LANGUAGES, *SHAPE))
 problems = {"x": values, "weights": masses, "c": constants}
-few = settings(max_examples=20)
+few = settings(max_examples=15)
+noise_levels = jax.jit(fair_noise.noise_levels)
+own_thresholds = jax.jit(fair_noise.own_thresholds)
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,7 @@ def solved(x, weights, c, aim):
 
 
 def levels_at(x, weights, thresholds, c):
-    return np.asarray(jax.jit(fair_noise.noise_levels)(*double(x, weights, thresholds, c)))
+    return np.asarray(noise_levels(*double(x, weights, thresholds, c)))
 
 
 def aimed(levels, aim):
@@ -54,7 +56,7 @@ def aimed(levels, aim):
 
 
 def three_languages(groups=GROUPS):
-    """Quantiles of a heavy law; languages that feel large, middling and small values."""
+    """Quantiles of a heavy law; languages that feel large and small values more."""
     x = fair_oracles.quantiles(scipy.stats.t(4), groups * VALUES)
     x = x.reshape(VALUES, groups).T * (1 + np.arange(groups))[:, None]
     return x, np.stack([np.ones_like(x), 1 + x**2, 1 / (0.2 + np.abs(x))])
@@ -89,7 +91,7 @@ def test_value_of_three_groups_equals_slsqp(aim, bits):
 
 @given(**problems)
 def test_own_thresholds_and_energies(x, weights, c):
-    at, lost = fair_noise.own_thresholds(*double(x, weights, c))
+    at, lost = own_thresholds(*double(x, weights, c))
     expected, least = fair_oracles.own_noise(x, weights, c)
     np.testing.assert_allclose(lost, least, rtol=1e-12, atol=1e-30)
     felt = np.einsum("lgv,gv->lg", weights, np.abs(x)) > 0
@@ -138,7 +140,7 @@ def test_bound_and_value_meet_and_hold(aim, x, weights, c, key):
 @every_aim
 @given(**problems)
 def test_bound_is_that_of_the_mix(aim, x, weights, c):
-    # The mixed language's own best threshold, by the oracle: what the dual variables say.
+    # The least of the mixed language, by the oracle: what the dual variables say.
     found = solved(x, weights, c, aim)
     over = fair_oracles.denominators(x, weights, c, aim)
     mixed = np.einsum("l,lgv->gv", found.mix / over, weights)[None]
@@ -174,7 +176,7 @@ def test_single_precision_is_solved_in_double():
 @given(**problems)
 def test_thresholds_lie_between_those_of_the_languages(aim, x, weights, c):
     found = solved(x, weights, c, aim)
-    at, _ = fair_noise.own_thresholds(*double(x, weights, c))
+    at, _ = own_thresholds(*double(x, weights, c))
     felt = (weights > 0).any(axis=2)
     low = np.where(felt, at, np.inf).min(axis=0)
     high = np.where(felt, at, 0).max(axis=0)
@@ -200,7 +202,9 @@ def test_two_languages_tie_with_opposite_slopes():
     x, weights = three_languages(1)
     found = solved(x, weights, 1 / 192, "regret")
     over = fair_oracles.denominators(x, weights, 1 / 192, "regret")
-    slopes = fair_oracles.noise_slopes(x, weights, found.thresholds, 1 / 192)[:, 0] / over
+    slopes = (
+        fair_oracles.noise_slopes(x, weights, found.thresholds, 1 / 192)[:, 0] / over
+    )
     last, first, second = np.argsort(found.levels)
     assert found.levels[second] == pytest.approx(found.levels[first], rel=GAP)
     assert slopes[first] * slopes[second] < 0
@@ -275,17 +279,13 @@ def test_the_order_of_languages_does_not_matter(aim, x, weights, c, order):
     assert moved <= 2 * np.sqrt(2 * GAP * one.value)
 
 
-@every_aim
+@pytest.mark.parametrize("aim", AIMS[:2])  # of the other the denominators fall, too
 @given(**problems)
 def test_thresholds_by_group_are_no_worse_than_one(aim, x, weights, c):
     one = solved(x.reshape(1, -1), weights.reshape(LANGUAGES, 1, -1), c, aim)
     each = solved(x, weights, c, aim)
-    if aim != "regret":  # whose denominators get less, too
-        assert each.value <= one.value * (1 + GAP)
-    np.testing.assert_array_less(each.own, one.own * (1 + 1e-9) + 1e-30, strict=True) if
-    (
-        aim != "regret"
-    ) else None
+    assert each.value <= one.value * (1 + GAP)
+    assert (each.own <= one.own * (1 + 1e-12)).all()
 
 
 @every_aim
