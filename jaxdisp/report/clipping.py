@@ -30,7 +30,7 @@ Deploy = Literal["average", "minimax", "regret", "per-language"]
 BASE, BEST_BLIND, POOLED, AWARE = "absmax", "exact", "average", "minimax"
 """Nothing clipped; the best that knows the weights alone; the best that knows the
 activations but no language from another, which is the control of the last: the one that
-serves the worst language."""
+serves the worst language, and whose codes are shared where each has its own scales."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ def rounded(inputs: Inputs, solved: Solved, rule: str) -> decoder.Parameters:
     if rule in get_args(rules.Rule):
         by_rule = dataclasses.replace(inputs.quantizer, clipping=rule)
         return quantize(inputs.model, by_rule)
-    aim = POOLED if rule == "per-language" else rule
+    aim = AWARE if rule == "per-language" else rule
     # weights that no language-aware rule covers, such as embeddings, are clipped by
     # the best that knows none
     others = dataclasses.replace(inputs.quantizer, clipping=BEST_BLIND)
