@@ -3,8 +3,7 @@
 A 3072 x 768 matrix of Student-t weights (5 degrees of freedom), 4 bits, symmetric grid.
 
 rows     a threshold for each row: `scipy.optimize.minimize_scalar` (bounded) row by
-row,
-         on the rows' mean squared error in NumPy; ours is `optimum` under `vmap`. The
+         row, on its mean squared error in NumPy; ours is `optimum` under `vmap`. The
          error of both is that of really rounding, in float64; "above exact" compares
          with the exact sweep on the first rows.
 noise    the same for the additive-noise objective J: scipy on J; ours is
@@ -13,7 +12,7 @@ tensor   one threshold: PyTorch's `HistogramObserver` at 4 bits, symmetric (skip
          PyTorch is missing; `make .venv/.torch` installs it); ours is `optimum`, and
          `histogram`. PyTorch's range is that of its own 4-bit grid, two's complement,
          so ours uses that grid here.
-stream   10^8 values in pieces through `histogram`, with the most memory it took.
+stream   10^8 values in pieces through `histogram`, with the memory it took.
 
     python benchmarks/clipping_speed.py
 """
@@ -192,7 +191,7 @@ def stream(x: jax.Array) -> None:
     took = time.perf_counter() - start
     more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     print(
-        f"stream  {STREAMED:.0e} values in {took:.1f} s, at most {more:.0f} MiB more; "
+        f"stream  {STREAMED:.0e} values in {took:.1f} s, {more:.0f} MiB more at most; "
         f"threshold {best.threshold:.4f}, error {best.error:.6f}, proved to "
         f"{best.gap / best.error:.1e} of it"
     )
@@ -205,10 +204,10 @@ def main() -> None:
     print(
         f"{'':8}{'peer':>13}{'ours':>12}{'ratio':>9}{'peer error':>14}{'our error':>14}"
     )
+    stream(x)  # first, so that nothing has taken more memory before
     rows(x)
     noise_rows(x)
     tensor(x)
-    stream(x)
 
 
 if __name__ == "__main__":

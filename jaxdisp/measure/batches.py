@@ -96,16 +96,19 @@ def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch
         length = min(int(length), context)
         n_batches = -(-len(places) // max(1, TOKENS_PER_BATCH // length))
         rows = -(-len(places) // n_batches)
-        tokens = np.zeros((n_batches * rows, length), np.int32)
-        mask = np.zeros((n_batches * rows, length), bool)
-        for row, place in enumerate(places.tolist()):
-            tokens[row, : len(sentences[place])] = sentences[place]
-            mask[row, : len(sentences[place])] = True
-        shape = (n_batches, rows, length)
-        made.append(
-            Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
-        )
+        made.append(_padded(sentences, places, (n_batches, rows, length)))
     return made
+
+
+def _padded(
+    sentences: Sequence[Sequence[int]], places: np.ndarray, shape: tuple[int, int, int]
+) -> Batch:
+    tokens = np.zeros((shape[0] * shape[1], shape[2]), np.int32)
+    mask = np.zeros(tokens.shape, bool)
+    for row, place in enumerate(places.tolist()):
+        tokens[row, : len(sentences[place])] = sentences[place]
+        mask[row, : len(sentences[place])] = True
+    return Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
 
 
 def equal_batches(
@@ -133,10 +136,5 @@ def equal_batches(
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
         for first in range(0, len(places), ROWS):
             chosen = places[first : first + ROWS]
-            tokens = np.zeros((1, ROWS, length), np.int32)
-            mask = np.zeros((1, ROWS, length), bool)
-            for row, place in enumerate(chosen.tolist()):
-                tokens[0, row, : len(sentences[place])] = sentences[place]
-                mask[0, row, : len(sentences[place])] = True
-            made.append(Batch(tokens=tokens, mask=mask, places=chosen))
+            made.append(_padded(sentences, chosen, (1, ROWS, length)))
     return made

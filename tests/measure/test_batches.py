@@ -68,3 +68,43 @@ def test_no_other_choice_of_lengths_pads_less(lengths, most):
 )
 def test_lengths_written_out(lengths, most, expected):
     assert batching.padded_lengths(np.array(lengths), most).tolist() == expected
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=40),
+    rows=st.integers(1, 5),
+)
+def test_equal_batches_hold_every_sentence_once(lengths, rows):
+    sentences = [[n + 1] * length for n, length in enumerate(lengths)]
+    classes = batching.length_classes([sentences[:3], sentences[3:]])
+    with mock.patch.object(batching, "ROWS", rows):
+        made = batching.equal_batches(sentences, classes, 30)
+    found = {}
+    for batch in made:
+        assert batch.tokens.shape[:2] == batch.mask.shape[:2] == (1, rows)
+        length = batch.tokens.shape[2]
+        assert length in [min(int(c), 30) for c in classes]
+        assert 1 <= len(batch.places) <= rows
+        for row, place in enumerate(batch.places.tolist()):
+            assert place not in found
+            found[place] = batch.tokens[0, row][batch.mask[0, row]].tolist()
+            # no smaller class would hold it
+            shorter = [int(c) for c in classes if c < length]
+            assert all(c < lengths[place] for c in shorter)
+            assert np.all(np.diff(batch.mask[0, row].astype(int)) <= 0)
+        assert not batch.mask[0, len(batch.places) :].any()
+        assert not batch.tokens[~batch.mask].any()
+    assert [found[place] for place in range(len(lengths))] == sentences
+    sizes = [min(int(c), 30) for c in classes]
+    of_class = [sum(b.tokens.shape[2] == size for b in made) for size in sizes]
+    needed = [sum(min(int(c), 30) == size for c in classes[
+        np.searchsorted(classes, lengths)]) for size in sizes]
+    assert of_class == [-(-count // rows) for count in needed]
+
+
+def test_classes_are_those_of_all_languages_together():
+    languages = [[[0] * 3, [0] * 20], [[0] * 9], [[0] * 30]]
+    assert batching.length_classes(languages).tolist() == [8, 16, 24, 32]
+    with mock.patch.object(batching, "SHAPES", 2):
+        found = batching.length_classes(languages)
+    assert found.tolist() == batching.padded_lengths(np.array([3, 20, 9, 30]), 2).tolist()

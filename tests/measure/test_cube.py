@@ -228,3 +228,75 @@ def test_losses_that_are_not_finite():
     one = corpora.keep(corpus(), [0])
     with pytest.raises(FloatingPointError, match="losses are NaN or infinite"):
         measure.evaluate(overflowing, one, [layers], [])
+
+
+def test_parameters_may_be_rounded_already():
+    some = corpora.keep(corpus(), [0, 3])
+    ready = models.quantize(model(), FINE)
+    with mock.patch.object(batches, "SHAPES", 1):
+        by_rule = measure.evaluate(model(), some, [[1, 2, 0]], [COARSE, FINE])
+        found = measure.evaluate(model(), some, [[1, 2, 0]], [COARSE, ready])
+    np.testing.assert_array_equal(found.nll, by_rule.nll)
+
+
+@ft.cache
+def of_each():
+    """Every language in a version of its own, and how many were done when."""
+    versions = [models.quantize(model(), q) for q in (FINE, COARSE)]
+    asked, done = [], []
+
+    def made():
+        for number, version in enumerate((model().params, *versions)):
+            asked.append((number, len(done)))
+            yield version
+
+    with mock.patch.object(batches, "SHAPES", 2), mock.patch.object(batches, "ROWS", 3):
+        nll = cube.evaluate_each(model(), corpus(), made(), progress=done.append)
+    return np.asarray(nll), asked, done
+
+
+@pytest.mark.parametrize(
+    ("place", "config"), [(0, 0), (1, 2), (2, 1)], ids=["de", "en", "ru"]
+)
+def test_languages_with_parameters_of_their_own(place, config):
+    found = of_each()[0]
+    # other batches sum in another order: as above
+    np.testing.assert_allclose(
+        found[place], evaluation().nll[config, place], rtol=1e-5
+    )
+    for other in {0, 1, 2} - {config}:
+        assert np.abs(found[place] - evaluation().nll[other, place]).max() > 1e-2
+
+
+def test_parameters_are_made_one_by_one():
+    _, asked, done = of_each()
+    assert asked == [(0, 0), (1, 1), (2, 2)]
+    assert done == [1, 1, 1]
+
+
+def test_languages_and_parameters_must_be_as_many():
+    one = corpora.keep(corpus(), [0])
+    with pytest.raises(ValueError, match="shorter"):
+        cube.evaluate_each(model(), one, [model().params])
+
+
+def test_sentences_that_are_too_long_for_each(tmp_path):
+    texts = {name: list(lines) for name, lines in tiny.TEXTS.items()}
+    texts["en"][6] = "No, he sat and sat and sat and sat and sat and sat and sat."
+    long = measure.load_corpus(tiny.write_corpus(tmp_path, texts))
+    with pytest.raises(ValueError, match=r"line 7 has \d+ tokens in en, but the model"):
+        cube.evaluate_each(model(), long, [model().params] * 3)
+
+
+def test_losses_that_are_not_finite_in_one_language():
+    huge = jax.tree.map(lambda x: jnp.full_like(x, 1e38), model().params)
+    one = corpora.keep(corpus(), [0])
+    with pytest.raises(FloatingPointError, match="1 losses are NaN or infinite"):
+        cube.evaluate_each(model(), one, [model().params, huge, model().params])
+
+
+def test_token_numbers_begin_with_the_start():
+    found = cube.encode(model(), corpora.keep(corpus(), [1, 2]))
+    tokenizer = small.tokenizer()
+    for text, lines in zip(found, tiny.TEXTS.values(), strict=True):
+        assert text == [[0, *tokenizer.encode(lines[n]).ids] for n in (1, 2)]

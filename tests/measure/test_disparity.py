@@ -264,3 +264,65 @@ def test_references_that_cannot_be_compared_with(languages):
     message = r"^reference cc: must be one of at least two measured languages; measured"
     with pytest.raises(ValueError, match=message):
         disparities.contrast(languages, SIZES, "cc")
+
+
+CHANGES = ("mean", "worst", "max_min")
+
+
+def change(evaluation, base=0):
+    return disparities.disparity_change(
+        evaluation, cubes.reference(), cubes.GROUPS, base=base, key=cubes.KEY
+    )
+
+
+def test_changes_and_their_intervals_equal_float64():
+    added = np.stack([cubes.noise("one", 2), cubes.noise("other", 2) + 1])
+    found = change(cubes.losing(*added))
+    assert tuple(found) == CHANGES
+    counts = bootstrap.draw_counts(cubes.KEY, n_clusters=5)
+    for name in CHANGES:
+
+        def one(rows, name=name):
+            values = [
+                oracles.disparities(a[:, rows].mean(axis=1), low=(0,), high=(1,))[name]
+                for a in added
+            ]
+            return values[1] - values[0]
+
+        close(found[name], 1, oracles.measured(one, cubes.GROUPS, counts))
+
+
+def test_changes_are_differences_and_those_of_the_base_are_nothing():
+    added = [cubes.noise(name, 2) for name in ("a", "b", "c")]
+    evaluation = cubes.losing(*added)
+    levels = measure(evaluation)
+    for base in (0, 2):
+        found = change(evaluation, base)
+        for name in CHANGES:
+            estimate = np.asarray(getattr(levels, name).estimate)
+            # one rounding of each
+            np.testing.assert_allclose(
+                found[name].estimate, estimate - estimate[base], rtol=0, atol=1e-6
+            )
+            for bound in ("estimate", "low", "high"):
+                assert getattr(found[name], bound)[base] == 0.0
+
+
+def test_what_all_configurations_lose_alike_cancels_in_changes():
+    """Resamples are paired: whatever is common has no part in the interval."""
+    added = [cubes.noise(name, 2) for name in ("a", "b")]
+    common = cubes.noise("common", 1)[:1] * 8  # one number per sentence
+    before = change(cubes.losing(*added))
+    after = change(cubes.losing(*(one + common for one in added)))
+    for name in CHANGES:
+        for bound in ("estimate", "low", "high"):
+            # losses are larger by up to 30 nats, whose float32 sums round
+            np.testing.assert_allclose(
+                getattr(after[name], bound),
+                getattr(before[name], bound),
+                rtol=0,
+                atol=2e-5,
+            )
+    wide = measure(cubes.losing(*(one + common for one in added)))
+    width = wide.mean.high - wide.mean.low
+    assert np.all(width > 3 * (after["mean"].high - after["mean"].low))

@@ -36,7 +36,13 @@ def linear(x, arrays, name):
 
 
 def attention(states, arrays, layer, entries):
-    """What each token reads from itself and from those before it."""
+    """What each token reads from itself and from those before it, projected."""
+    name = f"h.{layer}.attn.c_proj"
+    return [linear(x, arrays, name) for x in reads(states, arrays, layer, entries)]
+
+
+def reads(states, arrays, layer, entries):
+    """What each token reads from itself and from those before it, head by head."""
     name = f"h.{layer}.attn"
     width = entries["n_embd"]
     size = width // entries["n_head"]
@@ -59,15 +65,20 @@ def attention(states, arrays, layer, entries):
             for before, share in enumerate(shares):
                 value = fused[before][2 * width :][own]
                 read[own] += share / sum(shares) * value
-        found.append(linear(read, arrays, f"{name}.c_proj"))
+        found.append(read)
     return found
 
 
 def mlp(x, arrays, layer, entries):
+    inner = activated(x, arrays, layer, entries)
+    return linear(inner, arrays, f"h.{layer}.mlp.c_proj")
+
+
+def activated(x, arrays, layer, entries):
+    """The inner values of the feed-forward part."""
     activation = ACTIVATIONS[entries.get("activation_function", "gelu_new")]
     inner = linear(x, arrays, f"h.{layer}.mlp.c_fc")
-    inner = np.array([activation(value) for value in inner])
-    return linear(inner, arrays, f"h.{layer}.mlp.c_proj")
+    return np.array([activation(value) for value in inner])
 
 
 def hidden_states(entries, arrays, sentence):
@@ -87,6 +98,25 @@ def hidden_states(entries, arrays, sentence):
         states = [x + update for x, update in zip(states, updates, strict=True)]
         found.append(np.array(states))
     return np.array(found)
+
+
+def matrix_inputs(entries, arrays, sentence):
+    """What the four matrices of every layer are applied to, `[layer, token, input]`."""
+    states = hidden_states(entries, arrays, sentence)
+    arrays = {name: np.asarray(a, np.float64) for name, a in arrays.items()}
+    found = {"c_attn": [], "attn.c_proj": [], "c_fc": [], "mlp.c_proj": []}
+    for layer in range(entries["n_layer"]):
+        before = [layer_norm(x, arrays, f"h.{layer}.ln_1", entries) for x in states[layer]]
+        read = reads(before, arrays, layer, entries)
+        name = f"h.{layer}.attn.c_proj"
+        middle = [
+            x + linear(r, arrays, name) for x, r in zip(states[layer], read, strict=True)
+        ]
+        normed = [layer_norm(x, arrays, f"h.{layer}.ln_2", entries) for x in middle]
+        inner = [activated(x, arrays, layer, entries) for x in normed]
+        for kind, inputs in zip(found, (before, read, normed, inner), strict=True):
+            found[kind].append(np.array(inputs))
+    return {kind: np.array(layers) for kind, layers in found.items()}
 
 
 def logits(entries, arrays, sentences):

@@ -20,6 +20,7 @@ ASSIGNMENTS = st.lists(st.integers(0, N_VERSIONS - 1), min_size=4, max_size=4)
 # What callers do: the assignment is traced, so one program serves all of them.
 run = jax.jit(ft.partial(decoder.logits, gpt2.ARCHITECTURE, CONFIG))
 token_losses = jax.jit(decoder.token_losses)
+moments = jax.jit(ft.partial(decoder.input_moments, gpt2.ARCHITECTURE, CONFIG))
 run_with_taps = jax.jit(ft.partial(decoder.hidden_states, gpt2.ARCHITECTURE, CONFIG))
 
 
@@ -180,3 +181,63 @@ def test_leaf_inverts_assemble():
     params = decoder.assemble(leaves)
     assert params == {"blocks": {"a": {"b": 1, "c": 2}}, "outside": {"d": 3}}
     assert {path: decoder.leaf(params, path) for path in leaves} == leaves
+
+
+# the matrices of a layer by their path, and by their name in `numpy_gpt2`
+MATRICES = {
+    ("blocks", "attention", "query_key_value", "weight"): "c_attn",
+    ("blocks", "attention", "output", "weight"): "attn.c_proj",
+    ("blocks", "mlp", "up", "weight"): "c_fc",
+    ("blocks", "mlp", "down", "weight"): "mlp.c_proj",
+}
+MASK = np.arange(7)[None] < np.array([[7], [4]])
+
+
+def outer_products(arrays, sentences, mask):
+    """Sums of outer products of inputs, one counted token at a time."""
+    total = {}
+    for sentence, counted in zip(np.asarray(sentences), mask, strict=True):
+        inputs = numpy_gpt2.matrix_inputs(small.ENTRIES, arrays, sentence)
+        for path, kind in MATRICES.items():
+            for layer, token in np.ndindex(inputs[kind].shape[:2]):
+                if counted[token]:
+                    x = inputs[kind][layer, token]
+                    shape = (CONFIG.n_layers, len(x), len(x))
+                    total.setdefault(path, np.zeros(shape))[layer] += np.outer(x, x)
+    return total
+
+
+def test_moments_of_inputs_equal_the_loops(versions):
+    tokens = small.tokens()
+    found = moments(versions[0], tokens, jnp.asarray(MASK))
+    expected = outer_products(small.tensors(small.ENTRIES), tokens, MASK)
+    assert set(found) == set(MATRICES)
+    for path, total in expected.items():
+        assert found[path].dtype == jnp.float32
+        # sums of 11 products of numbers about 1, each as close as hidden states are
+        np.testing.assert_allclose(found[path], total, rtol=0, atol=2e-4)
+        assert np.abs(total).max(axis=(1, 2)).min() > 0.1  # and no layer is empty
+
+
+@given(token=st.integers(0, small.TOKENS - 1), place=st.integers(4, 6))
+def test_tokens_that_are_masked_do_not_count(versions, token, place):
+    tokens, mask = small.tokens(), jnp.asarray(MASK)
+    before = moments(versions[0], tokens, mask)
+    after = moments(versions[0], tokens.at[1, place].set(token), mask)
+    for path in MATRICES:
+        np.testing.assert_array_equal(before[path], after[path])
+
+
+def test_moments_add_up_over_sentences_and_are_symmetric(versions):
+    tokens = small.tokens()
+    both = moments(versions[0], tokens, jnp.asarray(MASK))
+    one, other = (
+        moments(versions[0], tokens, jnp.asarray(MASK & (np.arange(2) == n)[:, None]))
+        for n in range(2)
+    )
+    none = moments(versions[0], tokens, jnp.zeros((2, 7), bool))
+    for path in MATRICES:
+        # eleven roundings of sums of about 20
+        np.testing.assert_allclose(both[path], one[path] + other[path], atol=2e-5)
+        np.testing.assert_allclose(both[path], both[path].swapaxes(1, 2), atol=2e-5)
+        np.testing.assert_array_equal(none[path], 0)

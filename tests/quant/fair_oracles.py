@@ -48,7 +48,7 @@ def zoomed(cost, low, high):
 
 
 def own_noise(x, weights, c):
-    """By language and group, the threshold it would choose; by language, what is lost."""
+    """Thresholds by language and group if each could choose, and what it then loses."""
     tops = np.abs(x).max(axis=1)
     at = np.zeros(weights.shape[:2])
     for language, group in np.ndindex(at.shape):
@@ -105,7 +105,11 @@ def least_noise_of_many_groups(x, weights, c, aim):
     unit = np.append(np.zeros(len(tops)), 1.0)
     options = {"ftol": 1e-15, "maxiter": 1000}
     found = scipy.optimize.minimize(
-        lambda z: z[-1], start, jac=lambda z: unit, constraints=room, options=options
+        lambda z: z @ unit,
+        start,
+        jac=lambda z: 0 * z + unit,
+        constraints=room,
+        options=options,
     )
     assert found.success, found.message
     return float((noise(x, weights, found.x[:-1] * tops, c) / over).max())

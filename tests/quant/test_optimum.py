@@ -47,7 +47,7 @@ def solved(x, weights, bits, grid, dtype=np.float64):
     found = jax.tree.map(np.float64, found)
     assert np.isfinite(jax.tree.leaves(found)).all()
     assert 0 <= found.gap <= found.error
-    assert found.limits.low <= 0 <= found.limits.high
+    assert found.limits.low <= 0 <= found.limits.high or dtype == np.float32
     return found
 
 
@@ -104,38 +104,39 @@ def quantiles(law=stats.norm, size=SIZE):
 @every_grid
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @given(**values_and_weights, bits=FEW_BITS)
-def test_error_is_within_the_gap_of_the_exact_one(grid, dtype, x, weights, bits):
+def test_error_is_attained_and_within_the_gap_of_the_exact_one(
+    grid, dtype, x, weights, bits
+):
     weights = weights.astype(dtype).astype(np.float64)
     found, best = solved(x, weights, bits, grid, dtype), exact(x, weights, bits, grid)
-    allowed = slack(found.error, x, weights, dtype) + exact_slack(x, weights)
+    allowed = slack(found.error, x, weights, dtype)
+    error = attained(x, weights, found.limits, bits, grid)
+    assert abs(found.error - error) <= allowed
+    allowed += exact_slack(x, weights)
     assert found.error >= best.error - allowed
     if is_searched(best.limits, x, weights, bits, grid):
         assert found.error - found.gap <= best.error + allowed
 
 
 @every_grid
-@given(**values_and_weights, bits=st.sampled_from([2, 3, 4, 8]))
-def test_no_searched_threshold_is_better_by_more_than_the_gap(grid, x, weights, bits):
+@given(**values_and_weights, bits=st.integers(2, 8))
+def test_no_searched_range_is_better_by_more_than_the_gap(grid, x, weights, bits):
     found = solved(x, weights, bits, grid)
     allowed = slack(found.error, x, weights)
-    tried = clipping_oracles.all_level_numbers(bits, grid)
-    for numbers in tried:
+    least = found.error - found.gap - allowed
+    # If no fixed point is reached, nearest levels are better than the codes it came to.
+    error = attained(x, weights, found.limits, bits, grid)
+    assert least <= error <= found.error + allowed
+    assert least <= attained(x, weights, full(x), bits, grid)
+    tried = clipping_oracles.threshold_errors(x, weights, bits, grid, 512)
+    assert least <= tried.min()
+    places = clipping_oracles.all_level_numbers(bits, grid)
+    for numbers in places:
         top = clipping_oracles.largest_searched_step(x, weights, numbers)
         if top > 0:
-            steps = clipping_oracles.steps_up_to(top, 2000 // len(tried) + 10)
-            least = clipping_oracles.errors(x, weights, steps, numbers).min()
-            assert found.error - found.gap <= least + allowed
-
-
-@every_grid
-@given(**values_and_weights, bits=st.integers(2, 8))
-def test_absmax_and_512_thresholds_are_not_better_by_more(grid, x, weights, bits):
-    found = solved(x, weights, bits, grid)
-    allowed = slack(found.error, x, weights)
-    absmax = attained(x, weights, full(x), bits, grid)
-    assert found.error - found.gap <= absmax + allowed
-    others = clipping_oracles.threshold_errors(x, weights, bits, grid, 512)
-    assert found.error - found.gap <= others.min() + allowed
+            steps = clipping_oracles.steps_up_to(top, 2000 // len(places) + 10)
+            tried = clipping_oracles.errors(x, weights, steps, numbers)
+            assert least <= tried.min()
 
 
 def full(x):
@@ -154,25 +155,6 @@ def test_is_the_best_of_many_values(grid, bits, law):
     others = clipping_oracles.threshold_errors(x, weights, bits, grid, 512)
     assert found.error <= others.min() * (1 + 1e-3)
     assert law == "off_zero" or found.gap <= 0.05 * found.error
-
-
-@every_grid
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@given(**values_and_weights, bits=FEW_BITS)
-def test_the_error_is_attained(grid, dtype, x, weights, bits):
-    found = solved(x, weights, bits, grid, dtype)
-    error = attained(x, weights, found.limits, bits, grid)
-    assert abs(found.error - error) <= slack(error, x, weights, dtype)
-
-
-@every_grid
-@given(**values_and_weights, bits=st.integers(5, 8))
-def test_the_error_is_attained_up_to_the_gap(grid, x, weights, bits):
-    # If the fixed point is not reached, the nearest levels are better than the codes.
-    found = solved(x, weights, bits, grid)
-    error = attained(x, weights, found.limits, bits, grid)
-    allowed = slack(found.error, x, weights)
-    assert found.error - found.gap - allowed <= error <= found.error + allowed
 
 
 @pytest.mark.parametrize("grid", ["symmetric", "affine"])
@@ -326,13 +308,85 @@ def test_the_error_lies_above_its_chords(grid, x, weights, ends, bits, zero):
 
 
 def test_chords_by_hand():
-    # With x = 1 and levels 0, +-D: no code changes for D from 1/2 to 3/2, M = (1 - D)^2.
+    # With x = 1 and levels 0, +-D: for D from 1/2 to 3/2 the code is 1, M = (1 - D)^2.
     steps, errors, squares = np.array([[0.5, 1.5, 2.5], [0.25, 0.25, 1.0], [1, 1, 0]])
     found = chord_bound(
         *(jnp.asarray(part, jnp.float32) for part in (steps, errors, squares))
     )
     # 1/4 - 1/4, exact; then 1/4 + 3/4 t - t (1 - t) at t = 1/8, below the true 1/4.
     np.testing.assert_allclose(found, [0.0, 0.25 - 1 / 64], rtol=1e-6, atol=1e-7)
+
+
+# What the docstrings promise, or a caller may expect, and the code does not do (yet).
+
+
+@pytest.mark.xfail(reason="under jit a Python integer is traced, so it is not checked")
+@pytest.mark.parametrize("bits", [-1, 0, 1, 9, 17])
+def test_bits_out_of_range(bits):
+    with pytest.raises(ValueError, match=f"bits must be between 2 and 8, got {bits}"):
+        optimum(jnp.ones(SIZE), jnp.ones(SIZE), bits, grid="symmetric")
+
+
+@every_grid
+@pytest.mark.xfail(reason="the error is that of a grid of as many bits; so is affine's")
+@pytest.mark.parametrize("bits", [-1, 0, 1, 9, 40])
+def test_traced_bits_out_of_range_give_nan(grid, bits):
+    found = optimum(jnp.ones(SIZE), jnp.ones(SIZE), jnp.int32(bits), grid=grid)
+    assert np.isnan(jax.tree.leaves(found)).all()
+
+
+@pytest.mark.xfail(reason="variadic reduce has no derivative by one of its operands")
+def test_affine_derivatives_by_values_alone():
+    x, ones = jnp.asarray(quantiles(), jnp.float32), jnp.ones(SIZE)
+
+    def error(x, weights):
+        return optimum(x, weights, jnp.int32(4), grid="affine").error
+
+    both, _ = jax.grad(error, (0, 1))(x, ones)
+    np.testing.assert_allclose(jax.grad(error)(x, ones), both, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.xfail(reason="larger steps than max |x| / (n - 1) are not searched")
+@pytest.mark.parametrize("grid", ["symmetric", "twos_complement"])
+@pytest.mark.parametrize(
+    ("x", "bits"),
+    [
+        (np.resize([1.0, 2.0, 3.0, 4.0], SIZE), 4),  # of any size: D = 1 has no error
+        (quantiles(), 8),  # the exact error is 15% less
+    ],
+)
+def test_the_gap_bounds_any_other_range(grid, x, bits):
+    ones = np.ones(SIZE)
+    found, best = solved(x, ones, bits, grid), exact(x, ones, bits, grid)
+    assert found.error - found.gap <= best.error + 1e-6 * found.error
+
+
+ONE_BELOW_ZERO = np.append(quantiles(stats.halfnorm, MANY)[1:], -1e-4)
+
+
+@pytest.mark.xfail(reason="steps down to those for the one value below 0 are searched")
+def test_8_bits_are_no_worse_than_absmax():
+    found = solved(ONE_BELOW_ZERO, None, 8, "midrise", np.float32)
+    absmax = full(ONE_BELOW_ZERO)
+    error = attained(ONE_BELOW_ZERO, np.ones(MANY), absmax, 8, "midrise")
+    assert found.error <= error  # it is 1.5% worse
+
+
+@pytest.mark.xfail(reason="the error is that of the codes before the last fixed point")
+def test_8_bits_attain_their_error():
+    found = solved(ONE_BELOW_ZERO, None, 8, "midrise", np.float32)
+    error = attained(ONE_BELOW_ZERO, np.ones(MANY), found.limits, 8, "midrise")
+    assert found.error == pytest.approx(error, rel=3e-5)  # it is 2.4e-4 more
+
+
+@pytest.mark.xfail(
+    reason="a step near 0 is a difference, which rounding makes negative"
+)
+def test_limits_are_in_order():
+    x, weights = np.zeros(SIZE), np.ones(SIZE)
+    x[3], weights[3] = -1.0, 1e-8
+    found = solved(x, weights, 2, "midrise", np.float32)
+    assert found.limits.low <= found.limits.high
 
 
 @pytest.fixture
