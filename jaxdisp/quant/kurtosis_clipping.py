@@ -6,6 +6,7 @@ is always named.
 """
 
 import functools as ft
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -50,19 +51,19 @@ def weight_thresholds(
     weight: Float[Array, "rows columns"] | Float[Array, " rows"],
     bits: Int[Array, ""] | int,
     *,
-    family: laws.Family,
+    family: laws.Family | Literal["logarithmic"],
     grouping: Grouping,
     step: additive_noise.Step = "cells",
 ) -> Float[Array, " group"]:
     """Finds the threshold of every group of a weight from its spread and kurtosis.
 
     Formula: `kurtosis_threshold` of each group's standard deviation and excess
-    kurtosis; a group of equal values has kurtosis 0 here.
+    kurtosis, or `logarithmic_threshold`; a group of equal values has kurtosis 0 here.
 
     Args:
         weight: a matrix, input-first, or a vector.
         bits: word length, from 2 to 8.
-        family: whose tail is assumed.
+        family: whose tail is assumed, or `logarithmic`.
         grouping: which weights form a group.
         step: width of a cell in the objective.
 
@@ -79,8 +80,11 @@ def weight_thresholds(
     fourth = jnp.sum(centred**4, axis=1) / count
     varied = variance > 0
     kurtosis = fourth / jnp.where(varied, variance, 1.0) ** 2 - 3.0
+    law = jnp.sqrt(variance), jnp.where(varied, kurtosis, 0.0)
+    if family == "logarithmic":
+        return jax.vmap(logarithmic_threshold)(*law)
     one = ft.partial(kurtosis_threshold, bits=bits, family=family, step=step)
-    return jax.vmap(one)(jnp.sqrt(variance), jnp.where(varied, kurtosis, 0.0))
+    return jax.vmap(one)(*law)
 
 
 def logarithmic_threshold(

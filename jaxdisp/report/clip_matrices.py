@@ -3,7 +3,7 @@
 import dataclasses
 import functools as ft
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,9 +13,16 @@ from jaxdisp.measure import activations, language_clipping
 from jaxdisp.models import decoder
 from jaxdisp.models.quantized import grouping_of, tensor_ranges
 from jaxdisp.quant import additive_noise, fair_noise, kurtosis, moments, rules
+from jaxdisp.quant.kurtosis_clipping import weight_thresholds
 from jaxdisp.report.clipping import AWARE, POOLED, Inputs, Solved, rounded
 
 RULES = (*get_args(rules.Rule), POOLED, AWARE)
+BY_KURTOSIS: dict[str, Literal["generalised_gaussian", "logarithmic"]] = {
+    "kurtosis": "generalised_gaussian",
+    "logarithmic": "logarithmic",
+}
+"""Thresholds from kurtosis, listed beside the rules: by family, and the notes'."""
+
 NOISE_STEP: dict[str, additive_noise.Step] = {
     "symmetric": "symmetric",
     "twos_complement": "symmetric",
@@ -28,7 +35,9 @@ def matrix_rows(
 ) -> list[dict[str, Any]]:
     """Lists sigma, kurtosis, thresholds, and predicted and measured errors by matrix.
 
-    `threshold` is the median over groups, in the standard deviations of the matrix.
+    `threshold` is the median over groups, in the standard deviations of the matrix;
+    beside the rules it has `kurtosis`, through a generalised Gaussian law of the
+    group's kurtosis, and the research notes' `logarithmic` one.
     Errors are shares of the matrix's output energy, by rule and language: `predicted`
     by the additive-noise objective under activation weights, `measured` exactly, from
     rounding and the second moments of the inputs; `diagonal_share` is what the diagonal
@@ -69,7 +78,7 @@ def matrix_rows(
                         rule: float(np.median(thresholds[rule][layer])) / law["sigma"]
                         if law["sigma"]
                         else 0.0
-                        for rule in RULES
+                        for rule in thresholds
                     },
                     "predicted": {
                         rule: dict(
@@ -160,6 +169,12 @@ def _thresholds(
         found[rule] = np.asarray(tensor_ranges(weight, tensor, by_rule).threshold)
     for aim in (POOLED, AWARE):
         found[aim] = np.asarray(solved.fair[aim][tensor.path].thresholds)
+    grouping = grouping_of(tensor, inputs.quantizer)
+    for name, family in BY_KURTOSIS.items():
+        one = ft.partial(weight_thresholds, family=family, grouping=grouping)
+        found[name] = np.asarray(
+            jax.vmap(one, (0, None))(weight, inputs.quantizer.bits)
+        )
     return found
 
 

@@ -16,6 +16,8 @@ SHORT = {
     "minimax": "minimax",
     "regret": "regret",
     "per-language": "per-lang.",
+    "kurtosis": "kurt.",
+    "logarithmic": "log",
 }
 ERRORS_SHOWN = ("absmax", "exact", "average", "minimax")
 
@@ -77,7 +79,8 @@ def matrix_lines(found: dict[str, Any]) -> list[str]:
         "Thresholds in standard deviations (median over groups). Errors: mean square "
         "added to the\noutput over its own: mean over languages, then the worst "
         "language. kurtosis: excess; *: one per\nmille of the weights carries half of "
-        "the fourth moment.",
+        "the fourth moment. kurt.: through a generalised\nGaussian law of that "
+        "kurtosis; log: the notes' 2.5 + 0.3 ln(1 + kurtosis).",
         "",
         _ratios(found["matrices"]),
         "",

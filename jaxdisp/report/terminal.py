@@ -41,7 +41,8 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:
         shown += clip_tables.comparison_lines(found["clipping"])
-    if found["n_groups"] < FEW_TEXTS:
+    intervals = "degradation" in found or "clipping" in found
+    if intervals and found["n_groups"] < FEW_TEXTS:
         shown.append(
             f"Only {found['n_groups']} texts: take these intervals with caution."
         )
