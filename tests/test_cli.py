@@ -45,6 +45,7 @@ print(json.dumps(answers))
 # inputs are prepared, and each command runs in an empty directory
 MEASURE = ["measure", "--model", "MODEL", "--corpus", "CORPUS", "--output", "run"]
 RUN = ["run", "--model", "MODEL", "--corpus", "CORPUS"]
+CLIP = ["clip", "--model", "MODEL", "--corpus", "CORPUS", "--output", "run"]
 TRAIN = ["train", "--data", "IN", "--output", "new"]
 
 
@@ -110,6 +111,47 @@ REFUSED = {
     "layer limit": ([*RUN, "--layer-limit", "-1"], "--layer-limit must be 0 .* got -1"),
     "set limit": ([*RUN, "--set-limit", "-4"], "--set-limit must be 0 .* got -4"),
     "one text of sets": ([*RUN, "--set-limit", "1"], "raise --set-limit, or split"),
+    "clip limit": ([*RUN, "--clip-limit", "-1"], "--clip-limit must be 0 .* got -1"),
+    "one text of rules": ([*RUN, "--clip-limit", "1"], "raise --clip-limit, or split"),
+    "clipping": (
+        [*MEASURE, "--clipping", "minimax"],
+        "clipping must be one of absmax, .*, exact, got '?minimax",
+    ),
+    "grid of clip": (
+        [*CLIP, "--grid", "affine"],
+        "language-aware clipping needs a grid with one threshold: .*, got affine",
+    ),
+    "deploy": (
+        [*CLIP, "--deploy", "nonsense"],
+        "deploy must be one of average, minimax, regret, per-language, got nonsense",
+    ),
+    "no calibration": (
+        [*CLIP, "--calibration", "IN/nowhere"],
+        "nowhere: no such directory; a corpus is",
+    ),
+    "bits of clip": ([*CLIP, "--bits", "9"], "bits must be between 2 and 8, got 9"),
+    "law of a model": (
+        ["clip", "--law", "gaussian", "--model", "MODEL", "--deploy", "minimax"],
+        "--law knows no model: leave out --model, --deploy$",
+    ),
+    "law that is written": (
+        ["clip", "--law", "gaussian", "--output", "run"],
+        "--law knows no model: leave out --output$",
+    ),
+    "kurtosis of nothing": (["clip", "--kurtosis", "6"], "--kurtosis needs --law$"),
+    "no kurtosis": (
+        ["clip", "--law", "student-t"],
+        "law student-t: its shape follows from --kurtosis, which is missing",
+    ),
+    "kurtosis of a Gaussian": (
+        ["clip", "--law", "gaussian", "--kurtosis", "2"],
+        "no gaussian law has excess kurtosis 2; allowed: 0 to 0",
+    ),
+    "law": (["clip", "--law", "cauchy"], "law cauchy: unknown; allowed: gaussian, "),
+    "bits of a law": (
+        ["clip", "--law", "laplace", "--bits", "1"],
+        "bits must be between 2 and 8, got 1",
+    ),
     "protect 0": ([*RUN, "--protect", "0"], "must have 1 to 4 of the 5 layers, got 0"),
     "protect all": (
         [*RUN, "--protect", "5"],
@@ -280,7 +322,7 @@ def test_help_needs_none_of_the_heavy_libraries():
     )
     assert done.returncode == 0
     assert done.stderr == "[]\n"
-    for command in ("measure", "run", "train"):
+    for command in ("measure", "run", "clip", "train"):
         assert re.search(rf"^  {command}  ", done.stdout, re.MULTILINE)
 
 
@@ -357,6 +399,7 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     """With the real model, from the weights to the page."""
     monkeypatch.setattr(batches, "SHAPES", 1)  # as each is compiled
     command = ("run", *INPUTS, "--bits", "3", "--layer-limit", "4", "--set-limit", "0")
+    command += ("--clip-limit", "0")  # which test_clip_jobs is about
     code, out, err = jaxdisp(*command, "--output", "one")
     assert code == 0
     assert out.startswith("model, 0.0 M parameters: 3 bits")
@@ -412,3 +455,21 @@ def test_json_of_the_embedded_model_is_all_that_is_printed(jaxdisp, monkeypatch)
     # six digits of each are kept
     gap = found["disparity"]["max_min"]["estimate"]
     assert gap == pytest.approx(worst - best, abs=1e-4)
+
+
+def test_thresholds_of_a_law(jaxdisp, tmp_path):
+    before = contents(tmp_path)
+    code, out, err = jaxdisp("clip", "--law", "gaussian", "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out, parse_constant=lambda name: pytest.fail(name))
+    assert found["aciq"] == pytest.approx(2.559, abs=1e-3)
+    assert found["misread_constant"]["value"] == 2.83
+    code, out, err = jaxdisp("clip", "--law", "gaussian", "--bits", "4")
+    assert (code, err) == (0, "")
+    lines = out.split("\n")
+    assert lines[0] == "gaussian law (excess kurtosis 0), 4 bits"
+    assert lines[1].startswith("rule ")
+    assert [line.split()[0] for line in lines[3:11]] == list(found["excess_error"])
+    assert lines[3].split()[1:3] == ["2.5591", "2.5591"]
+    assert "is a misreading: 2.831 scales" in lines[-2]
+    assert contents(tmp_path) == before

@@ -197,7 +197,7 @@ def output_errors(
     """Measures what rounding adds to the output of every matrix, for one language.
 
     Definition: `tr(C^T S C) / tr(W^T S W)` and its diagonal surrogate, `S` the second
-    moment of the inputs, `C` the change of the weights `W`.
+    moment of the inputs, `C` the change of the weights `W`; 0 where nothing is put out.
 
     Args:
         model: an open model.
@@ -213,14 +213,15 @@ def output_errors(
     for path, second in moments.items():
         full = decoder.leaf(model.params, path)
         felt = jnp.asarray(second, full.dtype)
-        energy = _output_errors(full, felt)
+        energy = [np.asarray(part) for part in _output_errors(full, felt)]
         entries = []
         for version in versions:
-            lost = _output_errors(decoder.leaf(version, path) - full, felt)
-            shares = (
-                np.asarray(a) / np.asarray(b) for a, b in zip(lost, energy, strict=True)
+            change = decoder.leaf(version, path) - full
+            lost = [np.asarray(part) for part in _output_errors(change, felt)]
+            whole, diagonal = (
+                np.divide(part, whole_, out=np.zeros_like(part), where=whole_ > 0)
+                for part, whole_ in zip(lost, energy, strict=True)
             )
-            whole, diagonal = shares
             entries.append(Errors(full=whole, diagonal=diagonal))
         found[path] = entries
     return found

@@ -89,23 +89,6 @@ def check(deploy: str, quantizer: Quantizer) -> Deploy:
     return cast("Deploy", deploy)
 
 
-def check_finite(model: Model) -> None:
-    """Refuses a model with weights that are NaN or infinite, naming the tensor.
-
-    Raises:
-        ValueError: if there are any.
-
-    Reference: our own definition.
-    """
-    for tensor in model.architecture.tensors(model.config):
-        value = np.asarray(decoder.leaf(model.params, tensor.path))
-        if bad := int(np.count_nonzero(~np.isfinite(value))):
-            raise ValueError(
-                f"{model.source}: {tensor.source} holds {bad} values that are NaN or "
-                "infinite, which no threshold fits; repair the checkpoint"
-            )
-
-
 def solve(inputs: Inputs, advance: Callable[[int], object]) -> Solved:
     """Averages activations and finds the thresholds of the language-aware rules.
 
@@ -340,8 +323,9 @@ def split_rows(
     """
     levels = np.concatenate([np.asarray(f.levels, float) for f in fair.values()])
     own = np.concatenate([np.asarray(f.own, float) for f in fair.values()])
+    felt = np.all((levels > 0) & (own > 0), axis=1)  # not so in a matrix of zeros
     # a finite set of candidates may miss a language's own optimum by a hair
-    own = np.minimum(own, levels)
+    levels, own = levels[felt], np.minimum(own, levels)[felt]
     logs = [np.exp(np.mean(np.log(part), axis=1)) for part in (levels, own)]
     parts = jax.vmap(split_disparity)(
         *(jnp.asarray(a, jnp.float32) for a in (levels, own, *logs))

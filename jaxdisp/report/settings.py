@@ -96,7 +96,6 @@ def open_inputs(settings: Settings) -> Inputs:
 
 def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:
     deploy = clipping.check(settings.deploy or clipping.AWARE, settings.quantizer)
-    clipping.check_finite(inputs.model)
     limit = settings.clip_limit or inputs.corpus.n_sentences
     text = corpora.spread(inputs.corpus, limit)
     calibration = text

@@ -261,9 +261,7 @@ def of_each():
 def test_languages_with_parameters_of_their_own(place, config):
     found = of_each()[0]
     # other batches sum in another order: as above
-    np.testing.assert_allclose(
-        found[place], evaluation().nll[config, place], rtol=1e-5
-    )
+    np.testing.assert_allclose(found[place], evaluation().nll[config, place], rtol=1e-5)
     for other in {0, 1, 2} - {config}:
         assert np.abs(found[place] - evaluation().nll[other, place]).max() > 1e-2
 

@@ -269,9 +269,9 @@ def test_references_that_cannot_be_compared_with(languages):
 CHANGES = ("mean", "worst", "max_min")
 
 
-def change(evaluation, base=0):
+def change(evaluation, target=0):
     return disparities.disparity_change(
-        evaluation, cubes.reference(), cubes.GROUPS, base=base, key=cubes.KEY
+        evaluation, cubes.reference(), cubes.GROUPS, target=target, key=cubes.KEY
     )
 
 
@@ -287,25 +287,25 @@ def test_changes_and_their_intervals_equal_float64():
                 oracles.disparities(a[:, rows].mean(axis=1), low=(0,), high=(1,))[name]
                 for a in added
             ]
-            return values[1] - values[0]
+            return values[0] - values[1]
 
         close(found[name], 1, oracles.measured(one, cubes.GROUPS, counts))
 
 
-def test_changes_are_differences_and_those_of_the_base_are_nothing():
+def test_changes_are_differences_and_none_from_the_target_to_itself():
     added = [cubes.noise(name, 2) for name in ("a", "b", "c")]
     evaluation = cubes.losing(*added)
     levels = measure(evaluation)
-    for base in (0, 2):
-        found = change(evaluation, base)
+    for target in (0, 2):
+        found = change(evaluation, target)
         for name in CHANGES:
             estimate = np.asarray(getattr(levels, name).estimate)
             # one rounding of each
             np.testing.assert_allclose(
-                found[name].estimate, estimate - estimate[base], rtol=0, atol=1e-6
+                found[name].estimate, estimate[target] - estimate, rtol=0, atol=1e-6
             )
             for bound in ("estimate", "low", "high"):
-                assert getattr(found[name], bound)[base] == 0.0
+                assert getattr(found[name], bound)[target] == 0.0
 
 
 def test_what_all_configurations_lose_alike_cancels_in_changes():

@@ -106,12 +106,11 @@ def matrix_inputs(entries, arrays, sentence):
     arrays = {name: np.asarray(a, np.float64) for name, a in arrays.items()}
     found = {"c_attn": [], "attn.c_proj": [], "c_fc": [], "mlp.c_proj": []}
     for layer in range(entries["n_layer"]):
-        before = [layer_norm(x, arrays, f"h.{layer}.ln_1", entries) for x in states[layer]]
+        first = states[layer]
+        before = [layer_norm(x, arrays, f"h.{layer}.ln_1", entries) for x in first]
         read = reads(before, arrays, layer, entries)
-        name = f"h.{layer}.attn.c_proj"
-        middle = [
-            x + linear(r, arrays, name) for x, r in zip(states[layer], read, strict=True)
-        ]
+        added = [linear(x, arrays, f"h.{layer}.attn.c_proj") for x in read]
+        middle = [x + update for x, update in zip(first, added, strict=True)]
         normed = [layer_norm(x, arrays, f"h.{layer}.ln_2", entries) for x in middle]
         inner = [activated(x, arrays, layer, entries) for x in normed]
         for kind, inputs in zip(found, (before, read, normed, inner), strict=True):

@@ -34,7 +34,7 @@ def felt(x, weights):
 
 cases = st.builds(felt, values, masses)
 problems = {"case": cases, "c": constants}
-few = settings(max_examples=15)
+few = settings(max_examples=10)
 noise_levels = jax.jit(fair_noise.noise_levels)
 own_thresholds = jax.jit(fair_noise.own_thresholds)
 
@@ -91,12 +91,13 @@ def test_value_equals_a_nested_search(aim, groups, case, c):
 
 @pytest.mark.parametrize("aim", AIMS[1:])
 @pytest.mark.parametrize("bits", [2, 4])
-def test_value_of_three_groups_equals_slsqp(aim, bits):
+def test_value_of_three_groups_equals_that_of_cutting_planes(aim, bits):
     c = 4.0 ** (1 - bits) / 12
     case = three_languages(3)
     found = solved(*case, c, aim)
-    expected = fair_oracles.least_noise_of_many_groups(*case, c, aim)
-    assert found.value == pytest.approx(expected, rel=1e-7)  # what SLSQP reaches
+    least, bound = fair_oracles.least_noise_of_many_groups(*case, c, aim)
+    assert least - bound < 1e-6 * least
+    assert bound * (1 - 1e-7) <= found.value <= least * (1 + GAP)
 
 
 @given(**problems)
@@ -278,7 +279,7 @@ def test_scale_equivariance(aim, case, c, power, heavier):
     one = solved(x, weights, c, aim)
     other = solved(x * 2.0**power, weights * factors[:, None, None], c, aim)
     np.testing.assert_array_equal(other.thresholds, one.thresholds * 2.0**power)
-    if fair_oracles.energy(x, weights).all():  # else nothing to divide by
+    if x.any():  # else there is nothing to divide by
         np.testing.assert_array_equal(other.levels, one.levels)
         assert (other.value, other.bound) == (one.value, one.bound)
 

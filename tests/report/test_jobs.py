@@ -213,7 +213,8 @@ def test_lines_that_are_too_long_are_counted(settings, tmp_path):
     inputs = run_settings.open_inputs(settings)
     assert inputs.left_out == (7,)
     assert inputs.corpus.n_sentences == 7
-    few = run_settings.open_inputs(changed(settings, limit=4))  # which does not take line 7
+    # which does not take line 7
+    few = run_settings.open_inputs(changed(settings, limit=4))
     assert few.left_out == (7,)
     assert few.corpus.lines == (1, 3, 6)
 
