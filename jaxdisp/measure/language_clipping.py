@@ -219,8 +219,8 @@ def output_errors(
             change = decoder.leaf(version, path) - full
             lost = [np.asarray(part) for part in _output_errors(change, felt)]
             whole, diagonal = (
-                np.divide(part, whole_, out=np.zeros_like(part), where=whole_ > 0)
-                for part, whole_ in zip(lost, energy, strict=True)
+                np.divide(part, all_of_it, out=np.zeros_like(part), where=all_of_it > 0)
+                for part, all_of_it in zip(lost, energy, strict=True)
             )
             entries.append(Errors(full=whole, diagonal=diagonal))
         found[path] = entries
