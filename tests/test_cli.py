@@ -13,10 +13,10 @@ import pytest
 
 from jaxdisp import cli
 from jaxdisp.measure import batches, cube
-from jaxdisp.report import runs
+from jaxdisp.report import law_thresholds, runs
 from tests.measure import tiny
 from tests.models import small
-from tests.report import made_up
+from tests.report import made_up, tiny_clip
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -134,9 +134,9 @@ REFUSED = {
         ["clip", "--law", "gaussian", "--model", "MODEL", "--deploy", "minimax"],
         "--law knows no model: leave out --model, --deploy$",
     ),
-    "law that is written": (
-        ["clip", "--law", "gaussian", "--output", "run"],
-        "--law knows no model: leave out --output$",
+    "law in a foreign place": (
+        ["clip", "--law", "gaussian", "--output", "IN/foreign"],
+        "foreign: exists and is not a run of jaxdisp; choose another --output",
     ),
     "kurtosis of nothing": (["clip", "--kurtosis", "6"], "--kurtosis needs --law$"),
     "no kurtosis": (
@@ -457,7 +457,7 @@ def test_json_of_the_embedded_model_is_all_that_is_printed(jaxdisp, monkeypatch)
     assert gap == pytest.approx(worst - best, abs=1e-4)
 
 
-def test_thresholds_of_a_law(jaxdisp, tmp_path):
+def test_thresholds_of_a_law(jaxdisp, monkeypatch, tmp_path):
     before = contents(tmp_path)
     code, out, err = jaxdisp("clip", "--law", "gaussian", "--json")
     assert (code, err) == (0, "")
@@ -473,3 +473,17 @@ def test_thresholds_of_a_law(jaxdisp, tmp_path):
     assert lines[3].split()[1:3] == ["2.5591", "2.5591"]
     assert "is a misreading: 2.831 scales" in lines[-2]
     assert contents(tmp_path) == before
+    monkeypatch.setattr(law_thresholds, "by_kurtosis", tiny_clip.by_kurtosis)
+    code, text, err = jaxdisp("clip", "--law", "gaussian", "--output", "law")
+    assert (code, text) == (0, out)
+    written = contents(tmp_path / "law")
+    assert json.loads(written[tmp_path / "law" / "results.json"]) == found
+    assert {path.name for path, data in written.items() if data is not None} == {
+        "config.json",
+        "environment.json",
+        "results.json",
+        "error_by_threshold.svg",
+        "error_by_threshold.png",
+        "threshold_by_kurtosis.svg",
+        "threshold_by_kurtosis.png",
+    }

@@ -278,16 +278,17 @@ def change(evaluation, target=0):
 def test_changes_and_their_intervals_equal_float64():
     added = np.stack([cubes.noise("one", 2), cubes.noise("other", 2) + 1])
     found = change(cubes.losing(*added))
-    assert tuple(found) == CHANGES
+    assert set(found) == set(CHANGES)
     counts = bootstrap.draw_counts(cubes.KEY, n_clusters=5)
     for name in CHANGES:
 
         def one(rows, name=name):
             values = [
                 oracles.disparities(a[:, rows].mean(axis=1), low=(0,), high=(1,))[name]
-                for a in added
+                for a in added.astype(np.float64)
             ]
-            return values[0] - values[1]
+            # float64 quotients, too, may round a tie with the estimate apart
+            return round(values[0] - values[1], 9)
 
         close(found[name], 1, oracles.measured(one, cubes.GROUPS, counts))
 

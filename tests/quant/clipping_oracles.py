@@ -120,6 +120,15 @@ def largest_searched_step(x, weights, numbers):
     return max(ends)
 
 
+def is_searched(limits, x, weights, bits, grid):
+    """Whether the step of a range is at most the largest that is searched."""
+    count = 2**bits - {"midrise": 0, "affine": 1}.get(grid, 2)
+    step = (limits.high - limits.low) / count
+    zero = np.round(-limits.low / step) if step > 0 else 0
+    numbers = level_numbers(bits, grid, zero)
+    return step <= largest_searched_step(x, weights, numbers) * (1 + 1e-12)
+
+
 def all_weights(shape):
     """Weights of a million to a millionth, some of them 0; all equal; or all 0."""
     wide = st.floats(-6, 6).map(lambda exponent: 10**exponent)

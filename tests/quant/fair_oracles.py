@@ -49,14 +49,14 @@ def zoomed(cost, low, high):
 
 def own_noise(x, weights, c):
     """Thresholds by language and group if each could choose, and what it then loses."""
-    tops = np.abs(x).max(axis=1)
+    tops = np.where(weights > 0, np.abs(x), 0).max(axis=2)  # the largest that is felt
     at = np.zeros(weights.shape[:2])
     for language, group in np.ndindex(at.shape):
         one = x[group : group + 1], weights[language : language + 1, group : group + 1]
         at[language, group] = zoomed(
             lambda points, one=one: noise(*one, points[..., None], c)[0],
             np.zeros(()),
-            tops[group],
+            tops[language, group],
         )
     lost = [noise(x, weights, mine, c)[which] for which, mine in enumerate(at)]
     return at, np.array(lost)

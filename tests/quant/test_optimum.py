@@ -69,32 +69,11 @@ def slack(error, x, weights, dtype=np.float64):
 
     Each value's own error is off by an ulp or two of the value (levels are products,
     codes may differ next to a decision), by the triangle inequality the root of the
-    error by as much of the root of the mean square. Of 8 ulps some are for sums.
+    error by as much of the root of the mean square. Of 8 ulps some are for sums. The
+    exact optimum is a difference of mean squares: 450 ulps for the sums of that.
     """
-    off = 8 * np.finfo(dtype).eps
-    root = np.sqrt(clipping_oracles.mean_square(x, weights))
-    return 2 * np.sqrt(error) * off * root + (off * root) ** 2 + off * error
-
-
-def exact_slack(x, weights):
-    """The exact optimum is a difference of mean squares; 450 ulps for its long sums."""
-    return 1e-13 * clipping_oracles.mean_square(x, weights)
-
-
-def levels_of(limits, bits, grid):
-    """The step of a range and the numbers of its levels."""
-    width = limits.high - limits.low
-    count = 2**bits - {"midrise": 0, "affine": 1}.get(grid, 2)
-    step = width / count
-    zero = np.round(-limits.low / step) if step > 0 else 0
-    return step, clipping_oracles.level_numbers(bits, grid, zero)
-
-
-def is_searched(limits, x, weights, bits, grid):
-    """Whether a range is among those `optimum` says it searches."""
-    step, numbers = levels_of(limits, bits, grid)
-    largest = clipping_oracles.largest_searched_step(x, weights, numbers)
-    return step <= largest * (1 + 1e-12)
+    off, square = 8 * np.finfo(dtype).eps, clipping_oracles.mean_square(x, weights)
+    return (np.sqrt(error) + off * np.sqrt(square)) ** 2 - error + 1e-13 * square
 
 
 def quantiles(law=stats.norm, size=SIZE):
@@ -112,9 +91,8 @@ def test_error_is_attained_and_within_the_gap_of_the_exact_one(
     allowed = slack(found.error, x, weights, dtype)
     error = attained(x, weights, found.limits, bits, grid)
     assert abs(found.error - error) <= allowed
-    allowed += exact_slack(x, weights)
     assert found.error >= best.error - allowed
-    if is_searched(best.limits, x, weights, bits, grid):
+    if clipping_oracles.is_searched(best.limits, x, weights, bits, grid):
         assert found.error - found.gap <= best.error + allowed
 
 
@@ -158,12 +136,11 @@ def test_is_the_best_of_many_values(grid, bits, law):
     assert law == "off_zero" or found.gap <= 0.05 * found.error
 
 
-@pytest.mark.parametrize("grid", ["symmetric", "affine"])
 @given(x=strategies.arrays(SIZE), bits=FEW_BITS)
-def test_no_weights_are_equal_weights(grid, x, bits):
-    allowed = slack(np.mean(x**2), x, np.ones(SIZE), np.float32)
-    one = solved(x, None, bits, grid, np.float32)
-    other = solved(x, np.full(SIZE, 3.0), bits, grid, np.float32)
+def test_no_weights_are_equal_weights(x, bits):
+    one = solved(x, None, bits, "symmetric", np.float32)
+    other = solved(x, np.full(SIZE, 3.0), bits, "symmetric", np.float32)
+    allowed = slack(one.error, x, np.ones(SIZE), np.float32)
     assert abs(one.error - other.error) <= max(one.gap, other.gap) + allowed
 
 
@@ -199,9 +176,10 @@ def test_single_precision_of_many_values():
     # a few thousandths; in blocks by some ulps.
     x = np.float32(quantiles(stats.expon, 2**20)).astype(np.float64)
     found = solved(x, None, 4, "symmetric", np.float32)
-    step, numbers = levels_of(found.limits, 4, "symmetric")
-    (error,) = clipping_oracles.errors(x, np.ones(len(x)), np.array([step]), numbers)
-    assert float(found.error) == pytest.approx(float(error), rel=1e-5)
+    numbers = clipping_oracles.level_numbers(4, "symmetric")
+    steps = np.array([found.limits.high / 7])
+    (error,) = clipping_oracles.errors(x, np.ones(len(x)), steps, numbers)
+    assert float(found.error) == pytest.approx(error, rel=1e-5)
 
 
 ROWS = {
@@ -209,11 +187,10 @@ ROWS = {
     "law": quantiles(stats.t(2)),
     "constant": np.full(SIZE, -0.3),
     "outlier": np.where(np.arange(SIZE) == 5, 1e4, 0.0),
-    "two_sided": np.where(np.arange(SIZE) == 5, 1e4, -1e-3),
 }
 
 
-@every_grid
+@pytest.mark.parametrize("grid", ["symmetric", "affine"])
 def test_rows_and_bits_are_data(grid):
     # One program for rows of every kind and all words.
     words = np.resize(np.arange(2, 9), 7 * len(ROWS))
@@ -226,7 +203,7 @@ def test_rows_and_bits_are_data(grid):
         found = jax.tree.map(lambda leaf, row=row: np.float64(leaf[row]), mapped)
         allowed = slack(alone.error, x, np.ones(SIZE), np.float32)
         assert abs(found.error - alone.error) <= allowed
-        if x is rows[7]:  # of the law; elsewhere any of several optima may be found
+        if row // 7 == 1:  # the law; elsewhere any of several optima may be found
             assert found.limits.high == pytest.approx(alone.limits.high, rel=1e-5)
 
 
@@ -244,7 +221,7 @@ def test_rows_by_hand(grid, dtype, bits):
         assert of(name).error <= slack(0, ROWS[name], np.ones(SIZE), dtype)
 
 
-@every_grid
+@pytest.mark.parametrize("grid", ["symmetric", "midrise", "affine"])
 def test_derivatives_are_central_differences(grid):
     @ft.partial(jax.jit, static_argnames="grid")
     def slopes(x, weights, grid):
@@ -276,15 +253,13 @@ def test_derivatives_are_central_differences(grid):
 @given(
     x=strategies.arrays(SIZE, 64),
     weights=clipping_oracles.all_weights(SIZE),
-    ends=st.lists(
-        st.floats(0.01, 3), min_size=CELLS + 1, max_size=CELLS + 1, unique=True
-    ),
+    ends=st.sets(st.floats(0.01, 3), min_size=CELLS + 1, max_size=CELLS + 1),
     bits=FEW_BITS,
     zero=st.integers(0, 3),
 )
 def test_the_error_lies_above_its_chords(grid, x, weights, ends, bits, zero):
     numbers = clipping_oracles.level_numbers(bits, grid, zero)
-    steps = np.sort(ends) * (np.abs(x).max() or 1.0)
+    steps = np.sort([*ends]) * (np.abs(x).max() or 1.0)
     case = x, weights
     errors = clipping_oracles.errors(*case, steps, numbers)
     squares = clipping_oracles.square_numbers(*case, steps, numbers)
@@ -322,7 +297,7 @@ def test_chords_by_hand():
 
 
 @pytest.mark.xfail(reason="under jit a Python integer is traced, so it is not checked")
-@pytest.mark.parametrize("bits", [-1, 0, 1, 9, 17])
+@pytest.mark.parametrize("bits", [-1, 1, 9])
 def test_bits_out_of_range(bits):
     with pytest.raises(ValueError, match=f"bits must be between 2 and 8, got {bits}"):
         optimum(jnp.ones(SIZE), jnp.ones(SIZE), bits, grid="symmetric")
@@ -330,7 +305,7 @@ def test_bits_out_of_range(bits):
 
 @every_grid
 @pytest.mark.xfail(reason="the error is that of a grid of as many bits; so is affine's")
-@pytest.mark.parametrize("bits", [-1, 0, 1, 9, 40])
+@pytest.mark.parametrize("bits", [-1, 1, 9])
 def test_traced_bits_out_of_range_give_nan(grid, bits):
     found = optimum(jnp.ones(SIZE), jnp.ones(SIZE), jnp.int32(bits), grid=grid)
     assert np.isnan(jax.tree.leaves(found)).all()
@@ -362,22 +337,16 @@ def test_the_gap_bounds_any_other_range(grid, x, bits):
     assert found.error - found.gap <= best.error + 1e-6 * found.error
 
 
-ONE_BELOW_ZERO = np.append(quantiles(stats.halfnorm, MANY)[1:], -1e-4)
-
-
-@pytest.mark.xfail(reason="steps down to those for the one value below 0 are searched")
-def test_8_bits_are_no_worse_than_absmax():
-    found = solved(ONE_BELOW_ZERO, None, 8, "midrise", np.float32)
-    absmax = full(ONE_BELOW_ZERO)
-    error = attained(ONE_BELOW_ZERO, np.ones(MANY), absmax, 8, "midrise")
-    assert found.error <= error  # it is 1.5% worse
-
-
-@pytest.mark.xfail(reason="the error is that of the codes before the last fixed point")
-def test_8_bits_attain_their_error():
-    found = solved(ONE_BELOW_ZERO, None, 8, "midrise", np.float32)
-    error = attained(ONE_BELOW_ZERO, np.ones(MANY), found.limits, 8, "midrise")
-    assert found.error == pytest.approx(error, rel=3e-5)  # it is 2.4e-4 more
+@pytest.mark.parametrize("what", ["no worse than absmax", "attained"])
+@pytest.mark.xfail(reason="1.5% worse, as small steps are searched; 2.4e-4 too high")
+def test_8_bits_with_one_value_below_zero(what):
+    x, ones = np.append(quantiles(stats.halfnorm, MANY)[1:], -1e-4), np.ones(MANY)
+    found = solved(x, None, 8, "midrise", np.float32)
+    if what == "attained":
+        error = attained(x, ones, found.limits, 8, "midrise")
+        assert found.error == pytest.approx(error, rel=3e-5)
+    else:
+        assert found.error <= attained(x, ones, full(x), 8, "midrise")
 
 
 @pytest.mark.xfail(
