@@ -243,10 +243,13 @@ def clip(
     if law is None and kurtosis is None:
         _execute("clip", options)
         return
+    usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
+    usual |= {"bits": bits, "include": "", "seed": 0, "as_json": as_json}
+    usual |= {"output": output, "overwrite": overwrite}
     given = [
-        f"--{name}"
-        for name in ("model", "corpus", "calibration", "languages", "deploy")
-        if options[name] is not None
+        f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if value != usual.get(name)
     ]
     if law is None or given:
         refuse(

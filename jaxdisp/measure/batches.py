@@ -127,9 +127,16 @@ def equal_batches(
         classes: lengths to pad to, as from `padded_lengths`.
         context: longest sequence the model takes.
 
+    Raises:
+        ValueError: if a sentence is longer than the longest class.
+
     Reference: our own definition.
     """
     lengths = np.array([len(sentence) for sentence in sentences])
+    if np.max(lengths) > classes[-1]:
+        raise ValueError(
+            f"a sentence has {np.max(lengths)} tokens, the longest class {classes[-1]}"
+        )
     made = []
     for number, length in enumerate(classes):
         length = min(int(length), context)

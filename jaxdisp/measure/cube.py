@@ -167,7 +167,8 @@ def evaluate_each(
         progress: called with the number of languages done since the last call.
 
     Raises:
-        ValueError: if a sentence does not fit.
+        ValueError: if a sentence does not fit, or there are more or fewer parameters
+            than languages.
         FloatingPointError: if a loss is not finite.
 
     Reference: our own definition.

@@ -135,7 +135,10 @@ def ranges_of(found: dict[decoder.Path, fair_noise.Fair]) -> Ranges:
 
     Reference: our own definition.
     """
-    return {path: grids.within(fair.thresholds) for path, fair in found.items()}
+    return {
+        path: jax.vmap(jax.vmap(grids.within))(fair.thresholds)
+        for path, fair in found.items()
+    }
 
 
 def shared_code_versions(

@@ -140,7 +140,7 @@ def lambert_w(x: Float[Array, ""]) -> Float[Array, ""]:
     safe = jnp.where(positive, x, 1.0)
     target = jnp.log(safe)
 
-    def refine(_: int, w: Array) -> Array:
+    def refine(_: object, w: Array) -> Array:
         return w * (1.0 + target - jnp.log(w)) / (1.0 + w)
 
     start = jax.lax.stop_gradient(jnp.log1p(safe))

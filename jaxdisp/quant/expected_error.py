@@ -154,7 +154,7 @@ def best_threshold(
     values = jax.lax.map(lambda at: error(at).value, candidates)
     best = jnp.clip(jnp.argmin(values), 1, CANDIDATES - 2)
 
-    def halve(_: int, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: object, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = bracket
         middle = 0.5 * (low + high)
         falling = error(middle).slope < 0

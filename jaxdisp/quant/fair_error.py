@@ -184,7 +184,7 @@ def _own(x: Array, weights: Array, bits: Array, table: _Table, *, grid: Grid) ->
         mass, error = each
         rounded = jax.vmap(ft.partial(_rounded, bits, grid))
 
-        def polish(_: int, at: Array) -> Array:
+        def polish(_: object, at: Array) -> Array:
             square, product = rounded(x, at)[1:]
             below = jnp.sum(mass * square, axis=1)
             above = jnp.sum(mass * product, axis=1)

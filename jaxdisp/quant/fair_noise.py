@@ -209,7 +209,7 @@ def _best_for(problem: _Problem, mix: Array, start: Array, n_steps: int) -> _Poi
     noise = c * jnp.sum(mixed, axis=1)
     some = noise > 0
 
-    def step(_: int, at: Array) -> Array:
+    def step(_: object, at: Array) -> Array:
         beyond = jnp.where(size > at[:, None], mixed, 0.0)
         below = jnp.where(some, noise + jnp.sum(beyond, axis=1), 1.0)
         return jnp.sum(beyond * size, axis=1) / below

@@ -161,7 +161,7 @@ def _search(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
     )
     cells, best = jax.lax.fori_loop(0, ROUNDS, divide, (cells, best))
 
-    def polish(_: int, trial: _Trial) -> _Trial:
+    def polish(_: object, trial: _Trial) -> _Trial:
         return _trial(x, share, levels, trial.better)
 
     best = jax.lax.fori_loop(0, POLISHES, polish, best)

@@ -84,7 +84,7 @@ def check(deploy: str, quantizer: Quantizer) -> Deploy:
     if quantizer.grid == "affine":
         raise ValueError(
             "language-aware clipping needs a grid with one threshold: symmetric, "
-            "twos_complement or midrise, got affine"
+            "twos_complement or midrise, got affine; --clip-limit 0 leaves it out of run"
         )
     return cast("Deploy", deploy)
 
@@ -324,6 +324,9 @@ def split_rows(
     levels = np.concatenate([np.asarray(f.levels, float) for f in fair.values()])
     own = np.concatenate([np.asarray(f.own, float) for f in fair.values()])
     felt = np.all((levels > 0) & (own > 0), axis=1)  # not so in a matrix of zeros
+    if not np.any(felt):
+        nothing = dict.fromkeys(("total", "intrinsic", "regret"), 0.0)
+        return [{"language": language} | nothing for language in languages]
     # a finite set of candidates may miss a language's own optimum by a hair
     levels, own = levels[felt], np.minimum(own, levels)[felt]
     logs = [np.exp(np.mean(np.log(part), axis=1)) for part in (levels, own)]

@@ -131,7 +131,10 @@ def hashes(inputs: Inputs) -> dict[str, str]:
 
     Reference: FIPS 180-4.
     """
-    return inputs.model.hashes | {"corpus": inputs.corpus.digest}
+    found = inputs.model.hashes | {"corpus": inputs.corpus.digest}
+    if inputs.compared is not None:
+        found["calibration"] = inputs.compared.calibration.digest
+    return found
 
 
 def describe(quantizer: Quantizer) -> str:
