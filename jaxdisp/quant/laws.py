@@ -157,7 +157,7 @@ def check_kurtosis(kurtosis: float, family: Family) -> None:
         allowed = f"{least:.4g} to {most:.4g}" if least < most else f"{least:g} alone"
         raise ValueError(
             f"no {family} law has excess kurtosis {kurtosis:g}; allowed: {allowed}; "
-            "generalised_gaussian has the most, also below 0"
+            "for others take generalised_gaussian"
         )
 
 

@@ -84,7 +84,7 @@ def check(deploy: str, quantizer: Quantizer) -> Deploy:
     if quantizer.grid == "affine":
         raise ValueError(
             "language-aware clipping needs a grid with one threshold: symmetric, "
-            "twos_complement or midrise, got affine; --clip-limit 0 leaves it out of run"
+            "twos_complement or midrise, got affine; --clip-limit 0 leaves it out"
         )
     return cast("Deploy", deploy)
 
