@@ -102,7 +102,8 @@ def law_threshold(
     """Finds the threshold that minimises J for a law, in standard deviations.
 
     Formula: the fixed point of `a <- S(a) / (c + P(a))` from 0; for the Laplace law
-    `b W(1 / c)` with `b = 1 / sqrt(2)` and Lambert's `W`. Its derivatives are exact.
+    `b W(1 / c)` with `b = 1 / sqrt(2)` and Lambert's `W`. Its derivatives are exact;
+    JAX has none by the degrees of freedom of a Student-t law.
 
     Args:
         shape: of the family.

@@ -4,9 +4,10 @@ As `fair_noise`, with `J` replaced by the weighted squared error of really round
 which is not convex in the thresholds. So thresholds are chosen from candidates: first a
 geometric grid per group, then twice a finer one about the choice. Languages are mixed
 by multiplicative updates, each mix giving a choice (and its value) and a bound. The
-bound covers all thresholds between the first and the last candidate (from the mean
-magnitude to the largest), by the chord argument of `optimum`. Where few groups are
-chosen for, a gap remains even at the optimum, since M is not convex.
+bound covers all thresholds between the first and the last candidate (from the least
+mean magnitude that a language feels, below which no best threshold lies, to the
+largest) by the chord argument of `optimum`. Where few groups are chosen for, a gap
+remains even at the optimum, since M is not convex; at 8 bits it says nothing.
 """
 
 import functools as ft
@@ -105,8 +106,7 @@ def fair_ranges(
 
 @ft.partial(jax.jit, static_argnames=("grid", "aim"))
 def _fair(x: Array, weights: Array, bits: Array, *, grid: Grid, aim: Aim) -> Fair:
-    size = jnp.abs(x)
-    low, high = jnp.mean(size, axis=1), jnp.max(size, axis=1)
+    low, high = _ends(x, weights)
     mix = jnp.full((weights.shape[0],), 1.0 / weights.shape[0], x.dtype)
     table = _table(x, weights, bits, _between(low, high, COARSE), grid=grid)
     own = _own(x, weights, bits, table, grid=grid)
@@ -122,17 +122,28 @@ def _fair(x: Array, weights: Array, bits: Array, *, grid: Grid, aim: Aim) -> Fai
         finer = _table(x, weights, bits, _between(low, high, FINE), grid=grid)
         table = _joined(table, finer)
         best = _improve(table, best.mix, aim)
+    levels = _levels(table, best.choice)
     positive = best.value > 0
     gap = (best.value - best.bound) / jnp.where(positive, best.value, 1.0)
     return Fair(
         thresholds=_chosen(table.threshold, best.choice),
-        levels=_levels(table, best.choice),
-        own=own / over,
+        levels=levels,
+        own=jnp.minimum(own / over, levels),
         value=best.value,
         bound=best.bound,
         gap=jnp.where(positive, gap, 0.0),
         mix=best.mix,
     )
+
+
+def _ends(x: Array, weights: Array) -> tuple[Array, Array]:
+    """The least mean magnitude that a language feels in each group, and the largest."""
+    size = jnp.abs(x)
+    felt = jnp.sum(weights, axis=2)
+    mean = jnp.einsum("lgv,gv->lg", weights, size) / jnp.where(felt > 0, felt, 1.0)
+    low = jnp.min(jnp.where(mean > 0, mean, jnp.inf), axis=0)
+    high = jnp.max(size, axis=1)
+    return jnp.where(low < jnp.inf, jnp.minimum(low, high), 0.0), high
 
 
 def _between(low: Array, high: Array, count: int) -> Array:
@@ -179,10 +190,14 @@ def _rounded(
 
 def _own(x: Array, weights: Array, bits: Array, table: _Table, *, grid: Grid) -> Array:
     """The least error of each language found, with thresholds of its own."""
+    last = table.threshold.shape[0] - 1
 
     def language(each: tuple[Array, Array]) -> Array:
         mass, error = each
         rounded = jax.vmap(ft.partial(_rounded, bits, grid))
+
+        def errors(at: Array) -> Array:
+            return jnp.sum(mass * rounded(x, at)[0], axis=1)
 
         def polish(_: object, at: Array) -> Array:
             square, product = rounded(x, at)[1:]
@@ -190,9 +205,13 @@ def _own(x: Array, weights: Array, bits: Array, table: _Table, *, grid: Grid) ->
             above = jnp.sum(mass * product, axis=1)
             return jnp.where(below > 0, above / jnp.where(below > 0, below, 1.0), 0.0)
 
-        start = _chosen(table.threshold, jnp.argmin(error, axis=0))
+        best = jnp.argmin(error, axis=0)
+        low = _chosen(table.threshold, jnp.maximum(best - 1, 0))
+        high = _chosen(table.threshold, jnp.minimum(best + 1, last))
+        finer = _between(low, high, FINE)
+        start = _chosen(finer, jnp.argmin(jax.lax.map(errors, finer), axis=0))
         found = jax.lax.fori_loop(0, POLISHES, polish, start)
-        return jnp.sum(mass * rounded(x, found)[0])
+        return jnp.sum(jnp.minimum(errors(found), jnp.min(error, axis=0)))
 
     return jax.lax.map(language, (weights, jnp.swapaxes(table.error, 0, 1)))
 
@@ -247,4 +266,4 @@ def _improve(table: _Table, mix: Array, aim: Aim) -> _Best:
 def _bound(threshold: Array, error: Array, square: Array) -> Array:
     """Adds up, over groups, what the mixed error cannot go below."""
     cells = jax.vmap(chord_bound, in_axes=1, out_axes=1)(threshold, error, square)
-    return jnp.sum(jnp.min(cells, axis=0))
+    return jnp.sum(jnp.maximum(jnp.min(cells, axis=0), 0.0))

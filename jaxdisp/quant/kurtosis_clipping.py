@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxdisp.quant import additive_noise, laws
 from jaxdisp.quant.granularity import Grouping, grouped
+from jaxdisp.quant.moments import SPREAD
 
 LEAST_KURTOSIS = -0.9
 
@@ -58,7 +59,8 @@ def weight_thresholds(
     """Finds the threshold of every group of a weight from its spread and kurtosis.
 
     Formula: `kurtosis_threshold` of each group's standard deviation and excess
-    kurtosis, or `logarithmic_threshold`; a group of equal values has kurtosis 0 here.
+    kurtosis, or `logarithmic_threshold`; a group of equal values has these as its
+    threshold.
 
     Args:
         weight: a matrix, input-first, or a vector.
@@ -75,16 +77,21 @@ def weight_thresholds(
     groups = grouped(weight, grouping)
     present = grouped(jnp.ones_like(weight), grouping)
     count = jnp.sum(present, axis=1)
+    largest = jnp.max(jnp.abs(groups), axis=1)
+    scale = jnp.where(largest > 0, largest, 1.0)  # fourth powers would leave float32
+    groups = groups / scale[:, None]
     centred = (groups - (jnp.sum(groups, axis=1) / count)[:, None]) * present
     variance = jnp.sum(centred**2, axis=1) / count
     fourth = jnp.sum(centred**4, axis=1) / count
-    varied = variance > 0
+    varied = variance > (SPREAD * jnp.finfo(variance.dtype).eps) ** 2
     kurtosis = fourth / jnp.where(varied, variance, 1.0) ** 2 - 3.0
     law = jnp.sqrt(variance), jnp.where(varied, kurtosis, 0.0)
     if family == "logarithmic":
-        return jax.vmap(logarithmic_threshold)(*law)
-    one = ft.partial(kurtosis_threshold, bits=bits, family=family, step=step)
-    return jax.vmap(one)(*law)
+        found = jax.vmap(logarithmic_threshold)(*law)
+    else:
+        one = ft.partial(kurtosis_threshold, bits=bits, family=family, step=step)
+        found = jax.vmap(one)(*law)
+    return jnp.where(varied, scale * found, largest)
 
 
 def logarithmic_threshold(

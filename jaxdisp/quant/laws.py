@@ -23,7 +23,7 @@ from jaxtyping import Array, Float
 
 Family = Literal["gaussian", "laplace", "generalised_gaussian", "student_t"]
 LEAST_EXPONENT, MOST_EXPONENT = 0.1, 50.0
-LEAST_FREEDOM, MOST_FREEDOM = 2.0, 1e6
+MOST_FREEDOM = 1000.0
 LAPLACE_SCALE = math.sqrt(0.5)
 """Scale of the Laplace law, its mean magnitude, in standard deviations."""
 HALVINGS = 64
@@ -108,8 +108,9 @@ def shape_of(kurtosis: Float[Array, ""], *, family: Family) -> Float[Array, ""]:
     """Finds the shape with a given excess kurtosis, the nearest where there is none.
 
     Definition: the inverse of `excess_kurtosis`. Kurtosis beyond `kurtosis_range`
-    counts as its end: a Student-t law with none above the Gaussian's is the Gaussian
-    (10^6 degrees of freedom). `check_kurtosis` refuses such values instead.
+    counts as its end: a Student-t law without excess has 1000 degrees of freedom, more
+    than which float32 does not tell from the Gaussian. `check_kurtosis` refuses such
+    values instead.
 
     Args:
         kurtosis: excess kurtosis.

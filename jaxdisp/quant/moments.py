@@ -11,6 +11,9 @@ from jaxtyping import Array, Float
 
 from jaxdisp.result import result
 
+SPREAD = 8.0
+"""Deviations of so many units in the last place are rounding: the values are equal."""
+
 
 @result
 class Moments:
@@ -122,14 +125,15 @@ def variance(found: Moments) -> Float[Array, "*batch"]:
 
 
 def excess_kurtosis(found: Moments) -> Float[Array, "*batch"]:
-    """Returns the excess kurtosis, 0 where all values are equal.
+    """Returns the excess kurtosis, 0 where all values are equal but for rounding.
 
     Formula: `W sum w (x - mean)^4 / (sum w (x - mean)^2)^2 - 3`.
 
     Reference: textbook definition, with weights; no correction for small samples.
     """
     with jax.enable_x64(True):
-        spread = found.second > 0
+        rounding = (SPREAD * jnp.finfo(jnp.float64).eps * found.mean) ** 2
+        spread = found.second > found.weight * rounding
         ratio = _ratio(found.weight * found.fourth, found.second**2)
         return jnp.where(spread, ratio - 3.0, 0.0)
 

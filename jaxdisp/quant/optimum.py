@@ -6,8 +6,8 @@ is the lower envelope of parabolas `sum w (x - k D)^2`. Three facts follow:
 * From any step, `D <- sum w x k / sum w k^2` with the codes `k` of that step lowers M.
 * With the outermost level at `n D`, the best step is at least `mean |x| / n`, since
   `n k >= k^2` makes `sum w x k / sum w k^2` larger than a step below. The search ends
-  at `max |x| / (n - 1)`, beyond which the outermost level is not used; only for a
-  handful of values can a larger step be best.
+  at `max |x| / (n - 1)`, beyond which the outermost level is not used. For a handful of
+  values, or of different ones, a larger step can be best; `sweep` finds it.
 * Codes shrink as the step grows. Between steps `D_1 < D_2`, with `B` the `sum w k^2` at
   `D_1`, `M - B D^2` is a minimum of concave functions and lies above its chord. This
   bounds M from below in the whole cell.
@@ -53,7 +53,6 @@ class _Cells(NamedTuple):
     bound: Array
 
 
-@ft.partial(jax.jit, static_argnames="grid")
 def optimum(
     x: Float[Array, " value"],
     weights: Float[Array, " value"] | None,
@@ -62,6 +61,9 @@ def optimum(
     grid: Grid,
 ) -> Optimum:
     """Finds the range with the least weighted mean squared error, and bounds the rest.
+
+    `gap` is how much lower the error of any other step up to `max |x| / (n - 1)` may
+    be.
 
     Formula: the module's; `affine` tries all `2^b` zero points. Where all weighted
     values are 0, so are the range and the error. Derivatives by values and weights are
@@ -78,6 +80,11 @@ def optimum(
 
     Reference: our own derivation.
     """
+    return _optimum(x, weights, grids.word_length(bits), grid=grid)
+
+
+@ft.partial(jax.jit, static_argnames="grid")
+def _optimum(x: Array, weights: Array | None, word: Array, *, grid: Grid) -> Optimum:
     if weights is None:
         share = jnp.asarray(1.0 / x.shape[0], x.dtype)
     else:
@@ -86,7 +93,7 @@ def optimum(
     unit = grids.within(jnp.ones((), x.dtype))
     if grid == "affine":
         unit = Range(low=0.0 * unit.low, high=unit.high)
-    levels = grids.lattice(unit, bits, grid=grid)
+    levels = grids.lattice(unit, word, grid=grid)
     if grid == "affine":
         levels, found, gap = _best_zero(x, share, levels)
     else:
@@ -95,7 +102,10 @@ def optimum(
     square = _sum(share * code**2)
     some = square > 0
     step = jnp.where(some, _sum(share * x * code) / jnp.where(some, square, 1.0), 0.0)
+    step = jnp.maximum(step, 0.0)  # which rounding may have passed
     error = _sum(share * (x - code * step) ** 2)
+    valid = jnp.isfinite(levels.step)
+    step, error = (jnp.where(valid, value, jnp.nan) for value in (step, error))
     if grid == "affine":
         limits = Range(low=levels.lowest * step, high=levels.highest * step)
     else:
@@ -105,6 +115,7 @@ def optimum(
 
 def _best_zero(x: Array, share: Array, levels: Lattice) -> tuple[Lattice, Array, Array]:
     """Goes through all places of the zero among the levels 0 to `highest`."""
+    x, share = jax.lax.stop_gradient((x, share))
     last = levels.highest
 
     def moved(zero: Array) -> Lattice:
@@ -180,7 +191,9 @@ def _ends(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
     ]
     outermost = levels.highest + levels.offset, -levels.lowest - levels.offset
     counted = masses[0] + masses[2]  # values that are 0 lower both means alike
-    low = counted * jnp.minimum(*means) / jnp.maximum(*outermost)
+    least, most = jnp.minimum(*outermost), jnp.maximum(*outermost)
+    overall = (masses[1] + masses[3]) * least / most  # sides may differ in levels
+    low = jnp.maximum(counted * jnp.minimum(*means), overall) / most
     largest = (
         jnp.max(jnp.where(above > 0, x, 0.0)),
         jnp.max(jnp.where(below > 0, -x, 0.0)),

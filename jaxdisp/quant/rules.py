@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int
 from jaxdisp.quant import additive_noise, grids, laws, optimum
 from jaxdisp.quant.granularity import Grouping, grouped
 from jaxdisp.quant.grids import Grid, Range
+from jaxdisp.quant.moments import SPREAD
 
 Rule = Literal["absmax", "percentile", "aciq_gaussian", "aciq_laplace", "exact"]
 PERCENTILE = 99.9
@@ -36,7 +37,7 @@ def ranges(
     """Finds the range of every group of a weight by a rule.
 
     Definition: the module's table, for each row of `granularity.grouped`. What fills up
-    a short last run counts for nothing.
+    a short last run counts for nothing; equal values are not clipped by any rule.
 
     Args:
         weight: a matrix, input-first, or a vector.
@@ -55,6 +56,10 @@ def ranges(
     if rule not in get_args(Rule):
         raise ValueError(
             f"clipping must be one of {', '.join(get_args(Rule))}, got {rule!r}"
+        )
+    if grid not in get_args(Grid):
+        raise ValueError(
+            f"grid must be one of {', '.join(get_args(Grid))}, got {grid!r}"
         )
     word = grids.word_length(bits)
     return _ranges(weight, word, rule=rule, grid=grid, grouping=grouping)
@@ -84,10 +89,14 @@ def _analytic(groups: Array, present: Array, word: Array, rule: Rule) -> Array:
     count = jnp.sum(present, axis=1)
     mean = jnp.sum(groups, axis=1) / count
     centred = (groups - mean[:, None]) * present
+    largest = jnp.max(jnp.abs(groups), axis=1)
+    rounding = SPREAD * jnp.finfo(groups.dtype).eps * largest
     c = additive_noise.noise_constant(word, step="cells").astype(groups.dtype)
     shape = jnp.zeros_like(c)
     if rule == "aciq_gaussian":
         unit = jnp.sqrt(jnp.sum(centred**2, axis=1) / count)
-        return unit * additive_noise.law_threshold(shape, c, family="gaussian")
-    unit = jnp.sum(jnp.abs(centred), axis=1) / count / laws.LAPLACE_SCALE
-    return unit * additive_noise.law_threshold(shape, c, family="laplace")
+        found = unit * additive_noise.law_threshold(shape, c, family="gaussian")
+    else:
+        unit = jnp.sum(jnp.abs(centred), axis=1) / count / laws.LAPLACE_SCALE
+        found = unit * additive_noise.law_threshold(shape, c, family="laplace")
+    return jnp.where(unit > rounding, found, largest)

@@ -125,12 +125,12 @@ def _midrise(x: Array, share: Array, half: int) -> _Best:
 
 
 def _affine(x: Array, share: Array, last: int) -> tuple[Range, _Best]:
-    zeros = jnp.arange(last + 1)
+    zeros = jnp.arange(last + 1).astype(x.dtype)
     sides = jax.lax.map(
         lambda zero: _midtread(x, share, zero, last - zero, most=last), zeros
     )
     best = jnp.argmax(sides.gain)
-    step, zero = sides.step[best], zeros[best].astype(x.dtype)
+    step, zero = sides.step[best], zeros[best]
     return Range(low=-zero * step, high=(last - zero) * step), _Best(
         step=step, gain=sides.gain[best]
     )

@@ -205,7 +205,6 @@ def test_is_the_best_of_a_dense_grid(aim, grid, bits):
     assert found.gap <= 0.1 or bits == 8  # where M is rough
 
 
-@pytest.mark.xfail(reason="`own` is sought less finely than what is shared")
 def test_own_is_no_more_than_what_sharing_costs():
     # Of languages that are alike, none loses anything by sharing.
     x, weights = smooth()

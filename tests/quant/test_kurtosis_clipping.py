@@ -118,8 +118,8 @@ def test_kurtosis_that_no_law_has_counts_as_the_nearest():
     assert threshold(1e12, family=MOST) == pytest.approx(heaviest, rel=1e-6)
     assert heaviest == pytest.approx(7.676, abs=5e-4)
     gaussian = threshold(0.0, family="gaussian")
-    # 10^6 degrees of freedom
-    assert threshold(-0.5, family="student_t") == pytest.approx(gaussian, rel=1e-5)
+    # 1000 degrees of freedom
+    assert threshold(-0.5, family="student_t") == pytest.approx(gaussian, rel=2e-3)
 
 
 @pytest.mark.parametrize("family", ["generalised_gaussian", "student_t"])
@@ -134,7 +134,6 @@ def test_float32(family, kurtosis):
     assert float(found) == pytest.approx(wide, rel=1e-4)
 
 
-@pytest.mark.xfail(reason="float32 cancels log-gammas of 10^6 degrees of freedom")
 @pytest.mark.parametrize("kurtosis", [-0.5, 0.0])
 def test_float32_of_students_law_with_no_kurtosis(kurtosis):
     with jax.enable_x64(False):
@@ -185,6 +184,28 @@ def test_a_vector_is_one_group_and_the_family_is_passed_on():
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+def test_groups_by_the_logarithm():
+    weight = heavy(SHAPE)
+    found = weight_thresholds(weight, GROUPINGS[2], "logarithmic")
+    expected = []
+    for places in oracles.weight_groups(SHAPE, "group", 4, -1):
+        values = np.array([weight[place] for place in places])
+        log = np.log(1 + max(law_oracles.kurtosis(values), -0.9))
+        expected.append(np.std(values) * (2.5 + 0.3 * log))
+    # kurtosis is good to 1e-14, over its distance from -1, at least 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def grouped_by_four(weight):
+    """Short last groups filled up with a value that they hold already."""
+    groups = [
+        [weight[place] for place in places]
+        for places in oracles.weight_groups(SHAPE, "group", 4, -1)
+    ]
+    longest = max(map(len, groups))
+    return np.array([(group * longest)[:longest] for group in groups])
+
+
 @given(weight=strategies.arrays(SHAPE))
 def test_groups_of_any_weight(weight):
     grouping = GROUPINGS[2]
@@ -199,27 +220,29 @@ def test_groups_of_any_weight(weight):
             for places in oracles.weight_groups(SHAPE, "group", 4, -1)
         ]
     )
-    assert (found >= 1.655 * spread * (1 - 1e-9) - 1e-12).all()
-    assert (found <= 9.1816 * spread * (1 + 1e-9) + 1e-12).all()
+    largest = np.max(np.abs(grouped_by_four(weight)), axis=1)
+    equal = spread <= 1e-14 * largest  # up to rounding of the mean
+    np.testing.assert_array_equal(found[equal], largest[equal])
+    spread, found_of = spread[~equal], found[~equal]
+    assert (found_of >= 1.655 * spread * (1 - 1e-9) - 1e-12).all()
+    assert (found_of <= 9.1816 * spread * (1 + 1e-9) + 1e-12).all()
     twice = weight_thresholds(2.0 * weight, grouping)
     np.testing.assert_array_equal(twice, 2.0 * found)
 
 
-def test_a_group_of_equal_values_has_no_threshold():
+def test_a_group_of_equal_values_is_not_clipped():
     weight = np.broadcast_to(
         np.arange(6.0)[:, None], SHAPE
     )  # whole numbers: no rounding
     found = weight_thresholds(weight, GROUPINGS[1])
-    np.testing.assert_array_equal(found, np.zeros(6))
+    np.testing.assert_array_equal(found, np.arange(6.0))
 
 
-@pytest.mark.xfail(reason="the mean of equal values is rounded, which leaves a spread")
 def test_a_group_of_equal_values_whose_sum_is_rounded():
     found = weight_thresholds(np.full(SHAPE, 0.1), GROUPINGS[1])
-    np.testing.assert_array_equal(found, np.zeros(6))
+    np.testing.assert_array_equal(found, np.full(6, 0.1))
 
 
-@pytest.mark.xfail(reason="fourth powers of float32 leave its range")
 @pytest.mark.parametrize("power", [-35, 35])
 def test_float32_weights_of_any_scale(power):
     weight, grouping = np.float32(heavy(SHAPE)), Grouping()

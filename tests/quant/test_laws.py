@@ -89,7 +89,6 @@ def test_float32_keeps_four_digits(family, shape):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-30)
 
 
-@pytest.mark.xfail(reason="log-gammas of half the freedom, 6e6 each, cancel")
 def test_float32_of_the_most_degrees_of_freedom():
     pairs = in_both_widths(laws.MOST_FREEDOM, "student_t")
     for found, expected in zip(*pairs, strict=True):
@@ -108,8 +107,8 @@ def test_many_degrees_of_freedom_are_the_gaussian():
     found = parts(numbers(AT), numbers(laws.MOST_FREEDOM), "student_t")
     expected = parts(numbers(AT), numbers(0.0), "gaussian")
     for one, other in zip(found, expected, strict=True):
-        # the laws differ by about a^4 / (4 freedom), 6e-5 at 4 deviations
-        np.testing.assert_allclose(one[:7], other[:7], rtol=1e-4)
+        # the laws differ by about a^4 / (4 freedom), 0.064 at 4 deviations
+        np.testing.assert_allclose(one[:7], other[:7], rtol=0.07)
 
 
 @every_family
@@ -170,7 +169,7 @@ def test_shape_of_inverts_the_kurtosis_of_exponents(shape):
     assert float(found) == pytest.approx(shape, rel=1e-9)
 
 
-@given(shape=st.floats(4.01, 1e5))
+@given(shape=st.floats(4.01, laws.MOST_FREEDOM))
 def test_shape_of_inverts_the_kurtosis_of_freedoms(shape):
     law, _ = law_oracles.standard("student_t", shape)
     found = shape_of(numbers(law.stats("k")), family="student_t")
@@ -198,7 +197,7 @@ def test_kurtosis_ranges():
     assert laws.kurtosis_range("gaussian") == (0, 0)
     assert laws.kurtosis_range("laplace") == (3, 3)
     least, most = laws.kurtosis_range("student_t")
-    assert 0 < least < 1e-5
+    assert 0 < least < 0.01
     assert most == np.inf
 
 
@@ -223,12 +222,13 @@ def test_kurtosis_that_a_family_has(kurtosis, family):
 @pytest.mark.parametrize(
     ("kurtosis", "family", "allowed"),
     [
-        (-0.5, "student_t", "6e-06 to inf"),
-        (1.0, "gaussian", "0 to 0"),
-        (0.0, "laplace", "3 to 3"),
+        (-0.5, "student_t", "0.006024 to inf"),
+        (1.0, "gaussian", "0 alone"),
+        (0.0, "laplace", "3 alone"),
         (-1.25, "generalised_gaussian", r"-1\.196 to 2\.824e\+06"),
         (1e7, "generalised_gaussian", r"-1\.196 to 2\.824e\+06"),
         (float("nan"), "generalised_gaussian", r"-1\.196 to"),
+        (float("inf"), "student_t", "0.006024 to inf"),
     ],
 )
 def test_kurtosis_that_no_law_of_a_family_has(kurtosis, family, allowed):

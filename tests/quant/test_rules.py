@@ -91,6 +91,12 @@ def test_ranges_equal_a_loop(name, rule, x, bits):
     found = ranges_of(x, bits, rule, name=name)
     for group, values in enumerate(rows_of(x, name)):
         low, high = expected_range(rule, values, bits)
+        if rule.startswith("aciq"):
+            largest = np.abs(values).max()
+            if np.ptp(values) == 0:  # equal values are not clipped
+                low, high = -largest, largest
+            elif np.ptp(values) < 100 * EPS * largest:
+                continue  # which rounding makes equal, or not
         # A mean in float32 is off by some of its 24 bits, and so are distances from it.
         size = 60 * EPS * np.abs(values).max()
         assert found.low[group] == pytest.approx(low, rel=1e-5, abs=size)
@@ -246,11 +252,8 @@ def unchecked():
         ),
         (9, "absmax", "symmetric", r"bits must be between 2 and 8, got 9"),
         (1, "exact", "symmetric", r"bits must be between 2 and 8, got 1"),
-        (4, "exact", "nf4", r"grid must be affine or one of .* got 'nf4'"),
-        pytest.param(
-            *(4, "absmax", "nf4", r"grid must be affine or one of .* got 'nf4'"),
-            marks=pytest.mark.xfail(reason="only `exact` looks at the grid"),
-        ),
+        (4, "exact", "nf4", r"grid must be one of .* got 'nf4'"),
+        (4, "absmax", "nf4", r"grid must be one of .* got 'nf4'"),
     ],
 )
 def test_mistakes(bits, rule, grid, message):
