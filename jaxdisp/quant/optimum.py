@@ -28,7 +28,7 @@ from jaxdisp.quant import grids
 from jaxdisp.quant.grids import Grid, Lattice, Range
 from jaxdisp.quant.sweep import Optimum
 
-CELLS, ROUNDS, PARTS, POLISHES = 24, 6, 4, 3
+CELLS, ROUNDS, PARTS, POLISHES = 20, 7, 3, 2
 BLOCK = 1024
 
 
