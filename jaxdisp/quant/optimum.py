@@ -142,9 +142,10 @@ def _best_zero(x: Array, share: Array, levels: Lattice) -> tuple[Lattice, Array,
 def _search(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
     """The best step found, and how much lower the error of another could be."""
     x, share = jax.lax.stop_gradient((x, share))
-    low, high = _ends(x, share, levels)
-    places = jnp.linspace(0.0, 1.0, CELLS + 1, dtype=x.dtype)
-    steps = low * (high / jnp.where(low > 0, low, 1.0)) ** places
+    low, full, high = _ends(x, share, levels)
+    places = jnp.linspace(0.0, 1.0, CELLS, dtype=x.dtype)
+    steps = low * (full / jnp.where(low > 0, low, 1.0)) ** places
+    steps = jnp.append(steps, high)
     tried = jax.lax.map(lambda step: _trial(x, share, levels, step), steps)
     cells = _between(tried)
     best = _least(tried)
@@ -180,8 +181,11 @@ def _search(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
     return best.better, gap
 
 
-def _ends(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
-    """The smallest and the largest step worth trying; 0 if all values are 0."""
+def _ends(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array, Array]:
+    """The smallest step worth trying, the one that just clips nothing, the largest.
+
+    All are 0 if all values are.
+    """
     above = jnp.where((x > 0) & (levels.highest > 0), share, 0.0)
     below = jnp.where((x < 0) & (levels.lowest < 0), share, 0.0)
     masses = _sums((above, above * x, below, -below * x))
@@ -198,12 +202,14 @@ def _ends(x: Array, share: Array, levels: Lattice) -> tuple[Array, Array]:
         jnp.max(jnp.where(above > 0, x, 0.0)),
         jnp.max(jnp.where(below > 0, -x, 0.0)),
     )
-    unused = (jnp.maximum(level - 1.0, 0.5) for level in outermost)
-    high = jnp.maximum(
-        *(top / level for top, level in zip(largest, unused, strict=True))
+    full, high = (
+        jnp.maximum(*(a / b for a, b in zip(largest, counts, strict=True)))
+        for counts in (
+            [jnp.maximum(level + levels.offset, 0.5) for level in outermost],
+            [jnp.maximum(level - 1.0, 0.5) for level in outermost],
+        )
     )
-    low = jnp.where(high > 0, jnp.minimum(low, high), 0.0)
-    return low, high
+    return jnp.where(full > 0, jnp.minimum(low, full), 0.0), full, high
 
 
 def _at(levels: Lattice, step: Array) -> Lattice:
