@@ -64,21 +64,20 @@ def matrix_rows(
         weight = decoder.leaf(model.params, tensor.path)
         thresholds = _thresholds(inputs, solved, tensor, weight)
         predicted = _predicted(inputs, solved, tensor, weight, thresholds)
+        measured = {
+            rule: {language: by[tensor.path][at] for language, by in errors.items()}
+            for at, rule in enumerate(RULES)
+        }
         for layer in range(model.config.n_layers):
             law = _law(weight[layer])
-            measured = {
-                rule: {name: errors[name][tensor.path][at] for name in errors}
-                for at, rule in enumerate(RULES)
-            }
+            unit = law["sigma"] or 1.0
             rows.append(
                 {"layer": layer, "matrix": ".".join(tensor.path[1:-1])}
                 | law
                 | {
                     "threshold": {
-                        rule: float(np.median(thresholds[rule][layer])) / law["sigma"]
-                        if law["sigma"]
-                        else 0.0
-                        for rule in thresholds
+                        rule: float(np.median(found[layer])) / unit
+                        for rule, found in thresholds.items()
                     },
                     "predicted": {
                         rule: dict(
@@ -86,26 +85,28 @@ def matrix_rows(
                         )
                         for rule in RULES
                     },
-                    "measured": {
-                        rule: {name: float(e.full[layer]) for name, e in by.items()}
-                        for rule, by in measured.items()
-                    },
-                    "diagonal_share": {
-                        rule: {
-                            name: float(e.diagonal[layer] / e.full[layer])
-                            if e.full[layer]
-                            else 1.0
-                            for name, e in by.items()
-                        }
-                        for rule, by in measured.items()
-                    },
                     "gap": {
                         aim: float(solved.fair[aim][tensor.path].gap[layer])
                         for aim in (POOLED, AWARE)
                     },
                 }
+                | _measured(measured, layer)
             )
     return rows
+
+
+def _measured(
+    measured: dict[str, dict[str, language_clipping.Errors]], layer: int
+) -> dict[str, Any]:
+    """Output errors of one layer by rule and language, and the surrogate's share."""
+    full, share = {}, {}
+    for rule, by_language in measured.items():
+        full[rule], share[rule] = {}, {}
+        for language, found in by_language.items():
+            whole, diagonal = float(found.full[layer]), float(found.diagonal[layer])
+            full[rule][language] = whole
+            share[rule][language] = diagonal / whole if whole else 1.0
+    return {"measured": full, "diagonal_share": share}
 
 
 def _law(weight: jax.Array) -> dict[str, Any]:
