@@ -101,7 +101,7 @@ def logarithmic_threshold(
 
     Formula: `deviation (2.5 + 0.3 ln(1 + kurtosis))`, whatever the bits. Kurtosis below
     -0.9 counts as -0.9. It is the optimum of no family: for a generalised Gaussian law
-    of kurtosis 171 it nearly doubles the error.
+    of kurtosis 171 and 4 bits its error is 75 % above the least.
 
     Args:
         deviation: standard deviation, in any unit.
