@@ -21,6 +21,7 @@ from jaxtyping import Float
 from jaxdisp.quant.grids import Grid
 
 BINS = 16384
+CHUNK = 65_536
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,18 +94,21 @@ def add(
         raise ValueError("weights must be finite and at least 0")
     bins = len(found.weight)
     grown = _widened(found, _width(max(-low, high), bins))
-    inverse = x.dtype.type(1.0 / grown.width if grown.width else 0.0)
-    place = np.floor(x * inverse).astype(np.intp) + bins // 2
-    np.minimum(place, bins - 1, out=place)  # the upper end belongs to the last bin
-    double = x.astype(np.float64)
-    mass = None if weights is None else weights.astype(np.float64)
-    first = double if mass is None else double * mass
-    return Histogram(
-        width=grown.width,
-        weight=grown.weight + np.bincount(place, mass, bins),
-        first=grown.first + np.bincount(place, first, bins),
-        square=grown.square + float(double @ first),
-    )
+    weight, first, square = grown.weight.copy(), grown.first.copy(), grown.square
+    inverse = 1.0 / grown.width if grown.width else 0.0
+    for start in range(0, x.size, CHUNK):  # so that it stays in the cache
+        double = x[start : start + CHUNK].astype(np.float64)
+        place = np.floor(double * inverse).astype(np.intp) + bins // 2
+        np.minimum(place, bins - 1, out=place)  # the upper end is in the last bin
+        if weights is None:
+            mass, moved = None, double
+        else:
+            mass = weights[start : start + CHUNK].astype(np.float64)
+            moved = double * mass
+        weight += np.bincount(place, mass, bins)
+        first += np.bincount(place, moved, bins)
+        square += float(double @ moved)
+    return Histogram(width=grown.width, weight=weight, first=first, square=square)
 
 
 def merge(one: Histogram, other: Histogram) -> Histogram:
