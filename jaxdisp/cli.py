@@ -173,7 +173,7 @@ def run(
             "--clip-limit",
             help="Sentences per language for clipping rules; 0 leaves them out.",
         ),
-    ] = 24,
+    ] = 16,
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,

@@ -12,6 +12,9 @@ from jaxdisp.measure.cube import encode
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 
+FEW_SHAPES = 3
+"""Compiling takes longer here than padding does."""
+
 SecondMoments = dict[decoder.Path, Float[np.ndarray, "layer input input"]]
 """`E[x x^T]` of the inputs of each matrix of the layers, by the matrix's path."""
 
@@ -39,7 +42,7 @@ def second_moments(
     Reference: our own definition.
     """
     encoded = encode(model, corpus)
-    classes = length_classes(encoded)
+    classes = length_classes(encoded, FEW_SHAPES)
     for language, sentences in zip(corpus.languages, encoded, strict=True):
         total: SecondMoments = {}
         count = 0

@@ -60,7 +60,7 @@ def padded_lengths(
 
 
 def length_classes(
-    languages: Sequence[Sequence[Sequence[int]]],
+    languages: Sequence[Sequence[Sequence[int]]], most: int = SHAPES
 ) -> Int[np.ndarray, " shape"]:
     """Chooses the lengths to pad to for the sentences of all languages together.
 
@@ -68,11 +68,12 @@ def length_classes(
 
     Args:
         languages: token numbers of each sentence in each language.
+        most: how many lengths may be chosen.
 
     Reference: as `padded_lengths`.
     """
     lengths = [len(sentence) for sentences in languages for sentence in sentences]
-    return padded_lengths(np.array(lengths), SHAPES)
+    return padded_lengths(np.array(lengths), most)
 
 
 def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from jaxdisp.quant import grids
+from jaxdisp.quant import optimum as search
 from jaxdisp.quant.optimum import chord_bound, optimum
 from jaxdisp.quant.sweep import exact_optimum
 from tests import strategies
@@ -35,7 +36,23 @@ values_and_weights = {
     "weights": clipping_oracles.all_weights(SIZE),
 }
 round_trip = jax.jit(grids.round_trip, static_argnames="grid")
-below_cells = jax.jit(chord_bound)
+
+
+@ft.partial(jax.jit, static_argnames="grid")
+def bounds_below(steps, errors, squares, x, share, word, zero, grid):
+    """What lies below the errors of the cells: from oracles, found, and as parts."""
+    where = grids.Range(low=0 * share[0] - (grid != "affine"), high=0 * share[0] + 1)
+    levels = grids.lattice(where, word, grid=grid)
+    if grid == "affine":
+        levels = levels._replace(lowest=-zero, highest=levels.highest - zero)
+    tried = jax.lax.map(lambda step: search._trial(x, share, levels, step), steps)
+    inner, ends = (
+        jax.tree.map(lambda leaf, part=part: leaf[part], tried)
+        for part in (slice(1, -1), slice(None, None, CELLS))
+    )
+    whole = jax.tree.map(lambda leaf: leaf[0], search._between(ends))
+    of_oracles = chord_bound(steps, errors, squares)
+    return of_oracles, search._between(tried).bound, search._divided(whole, inner).bound
 
 
 def solved(x, weights, bits, grid, dtype=np.float64):
@@ -162,6 +179,17 @@ def test_scale_equivariance(grid, x, weights, powers, bits):
 
 
 @every_grid
+@pytest.mark.parametrize("bits", [2, 3, 4])
+def test_one_light_outlier_is_clipped(grid, bits):
+    # Far away on the other side: it must not keep the search from the other values.
+    x, weights = quantiles(stats.halfnorm), np.ones(SIZE)
+    x[-1], weights[-1] = -1e3, 1e-9
+    found, best = solved(x, weights, bits, grid), exact(x, weights, bits, grid)
+    assert found.error <= best.error * (1 + 1e-9)
+    assert found.limits.high < 10
+
+
+@every_grid
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_single_precision_at_any_scale(grid, scale):
     x, weights = np.float32(scale * quantiles(stats.t(2))), quantiles(stats.expon)
@@ -259,27 +287,29 @@ def test_derivatives_are_central_differences(grid):
 def test_the_error_lies_above_its_chords(grid, x, weights, ends, bits, zero):
     numbers = clipping_oracles.level_numbers(bits, grid, zero)
     steps = np.sort([*ends]) * (np.abs(x).max() or 1.0)
-    case = x, weights
-    errors = clipping_oracles.errors(*case, steps, numbers)
-    squares = clipping_oracles.square_numbers(*case, steps, numbers)
+    share = weights / (weights.sum() or 1.0)
+    errors = clipping_oracles.errors(x, share, steps, numbers)
+    squares = clipping_oracles.square_numbers(x, share, steps, numbers)
     with jax.enable_x64(True):
-        bounds = np.asarray(below_cells(*map(jnp.asarray, (steps, errors, squares))))
-    assert bounds.shape == (CELLS,)
+        arrays = map(jnp.asarray, (steps, errors, squares, x, share))
+        of_levels = jnp.int32(bits), jnp.float64(zero)
+        bounds = np.stack(bounds_below(*arrays, *of_levels, grid=grid))
+    assert bounds.shape == (3, CELLS)
     codes = clipping_oracles.nearest_numbers(x, steps, numbers)
     # Of the terms, B times the step squared is the largest, and no more than 4 times
     # the mean square, or a quarter of the square of a step of midrise.
-    largest = 4 * clipping_oracles.mean_square(*case) + steps[-1] ** 2
-    for cell, bound in enumerate(bounds):
+    allowed = 1e-13 * (4 * clipping_oracles.mean_square(x, share) + steps[-1] ** 2)
+    for cell in range(CELLS):
         inside = np.linspace(steps[cell], steps[cell + 1], 200)
-        least = clipping_oracles.errors(*case, inside, numbers).min()
-        assert bound <= least + 1e-13 * largest
-        if (codes[cell] == codes[cell + 1]).all() and weights.any():
+        least = clipping_oracles.errors(x, share, inside, numbers).min()
+        assert (bounds[:, cell] <= least + allowed).all()
+        if (codes[cell] == codes[cell + 1]).all():
             # One parabola, of which the bound is the least value in the cell.
-            first = clipping_oracles.weighted_mean(x * codes[cell], weights)
+            first = clipping_oracles.weighted_mean(x * codes[cell], share)
             lowest = first / squares[cell] if squares[cell] > 0 else 0.0
             place = np.clip([lowest], steps[cell], steps[cell + 1])
-            (least,) = clipping_oracles.errors(*case, place, numbers)
-            assert bound >= least - 1e-13 * largest
+            (least,) = clipping_oracles.errors(x, share, place, numbers)
+            assert bounds[0, cell] >= least - allowed
 
 
 def test_chords_by_hand():
