@@ -41,8 +41,9 @@ round_trip = jax.jit(grids.round_trip, static_argnames="grid")
 @ft.partial(jax.jit, static_argnames="grid")
 def bounds_below(steps, errors, squares, x, share, word, zero, grid):
     """What lies below the errors of the cells: from oracles, found, and as parts."""
-    where = grids.Range(low=0 * share[0] - (grid != "affine"), high=0 * share[0] + 1)
-    levels = grids.lattice(where, word, grid=grid)
+    one = jnp.ones_like(zero)
+    low = jnp.zeros_like(one) if grid == "affine" else -one
+    levels = grids.lattice(grids.Range(low=low, high=one), word, grid=grid)
     if grid == "affine":
         levels = levels._replace(lowest=-zero, highest=levels.highest - zero)
     tried = jax.lax.map(lambda step: search._trial(x, share, levels, step), steps)
