@@ -1,20 +1,36 @@
-"""The command line, and the only place that prints.
+"""The command line: commands and their options.
 
-Results go to stdout, progress and remarks to stderr. Heavy imports happen inside the
-commands, so that `jaxdisp --help` answers at once.
+Heavy imports happen inside the commands, so that `jaxdisp --help` answers at once.
 """
 
-import json
 import pathlib
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
 import jaxdisp
-
-if TYPE_CHECKING:
-    from jaxdisp.report import runs, settings
+from jaxdisp import console
+from jaxdisp.options import (
+    BitsOption,
+    ClippingOption,
+    CorpusOption,
+    GranularityOption,
+    GridOption,
+    GroupSizeOption,
+    IncludeOption,
+    JsonOption,
+    LanguagesOption,
+    LimitOption,
+    MemoryOption,
+    ModelOption,
+    ObjectiveOption,
+    OutputOption,
+    OverwriteOption,
+    ReferenceOption,
+    RevisionOption,
+    SeedOption,
+)
 
 INTERRUPTED = 130
 
@@ -24,84 +40,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="What quantization costs each language of a multilingual language model.",
 )
-
-ModelOption = Annotated[
-    str | None,
-    typer.Option("--model", help="Directory or hub id; default: the embedded model."),
-]
-RevisionOption = Annotated[
-    str | None, typer.Option("--revision", help="Branch, tag or commit of a hub id.")
-]
-CorpusOption = Annotated[
-    str | None,
-    typer.Option(
-        "--corpus", help="Directory of aligned <language>.txt; default: the embedded."
-    ),
-]
-LanguagesOption = Annotated[
-    str | None,
-    typer.Option("--languages", help="Comma-separated, such as en,he; default: all."),
-]
-BitsOption = Annotated[int, typer.Option("--bits", help="Word length, 2 to 8.")]
-GridOption = Annotated[
-    str,
-    typer.Option("--grid", help="symmetric, twos_complement, midrise or affine."),
-]
-GranularityOption = Annotated[
-    str,
-    typer.Option(
-        "--granularity", help="Who shares a threshold: tensor, channel or group."
-    ),
-]
-GroupSizeOption = Annotated[
-    int, typer.Option("--group-size", help="Input channels per group.")
-]
-IncludeOption = Annotated[
-    str,
-    typer.Option(
-        "--include",
-        help="Beyond the matrices of the blocks: embeddings,head; or all, which is "
-        "every weight but the biases, normalization gains included.",
-    ),
-]
-ClippingOption = Annotated[
-    str,
-    typer.Option(
-        "--clipping",
-        help="Range of each group: absmax, percentile, aciq_gaussian, aciq_laplace or "
-        "exact.",
-    ),
-]
-LimitOption = Annotated[
-    int | None,
-    typer.Option("--limit", help="Sentences per language, spread over the texts."),
-]
-ReferenceOption = Annotated[
-    str | None,
-    typer.Option(
-        "--reference",
-        help="Language to compare the others with; default: little against much "
-        "training text, where that is known.",
-    ),
-]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
-OutputOption = Annotated[
-    pathlib.Path | None,
-    typer.Option("--output", help="Run directory; without it nothing is written."),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print results.json instead of the table.")
-]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Replace a run that is there.")
-]
-
-
-def refuse(message: str) -> NoReturn:
-    """Ends the command because of its input: one line on stderr, exit code 2."""
-    line = " ".join(str(message).split())
-    typer.echo(f"jaxdisp: {line}", err=True)
-    raise SystemExit(2)
 
 
 def _version(wanted: bool) -> bool:
@@ -143,7 +81,7 @@ def measure(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Show what quantization costs each language, with intervals."""
-    _execute("measure", dict(locals()))
+    console.execute("measure", dict(locals()))
 
 
 @app.command()
@@ -189,7 +127,121 @@ def run(
 
     Killed at any moment, the same command goes on where it stopped.
     """
-    _execute("run", dict(locals()))
+    options = dict(locals())
+    from jaxdisp.report.search_lattice import Search
+
+    search = Search(keep=options.pop("protect"), bits=(bits,))
+    console.execute("run", options | {"search": search})
+
+
+@app.command()
+def search(
+    keep: Annotated[
+        int | None, typer.Option("--keep", help="All sets of so many layers.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="All assignments of quantizers to layers.")
+    ] = False,
+    sets: Annotated[
+        str | None, typer.Option("--sets", help="These sets, such as '0,9,11;0,11'.")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            help="All that fits: 24% (of the way from the smallest to full precision), "
+            "3.2MB (the whole model) or 4.5bits (per quantized weight).",
+        ),
+    ] = None,
+    objective: ObjectiveOption = "worst",
+    quantizers: Annotated[
+        str,
+        typer.Option(
+            "--quantizers",
+            help="Word lengths, such as int4,int8: the first of what is not kept.",
+        ),
+    ] = "int4",
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    corpus: CorpusOption = None,
+    languages: LanguagesOption = None,
+    grid: GridOption = "symmetric",
+    granularity: GranularityOption = "tensor",
+    group_size: GroupSizeOption = 64,
+    include: IncludeOption = "",
+    clipping: ClippingOption = "absmax",
+    limit: LimitOption = None,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
+    memory: MemoryOption = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", help="Only part i/n of the work; see `jaxdisp merge`."),
+    ] = None,
+    hosts: Annotated[
+        str | None,
+        typer.Option(
+            "--hosts",
+            help="Divide the work among processes: auto (a cluster), or "
+            "ADDRESS:PORT,N,I for process I of N.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
+    ] = False,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Keep what the store of a run has, and go on."),
+    ] = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Measure which layers to protect: every set, ranked with uncertainty.
+
+    Killed at any moment, the same command goes on where it stopped.
+    """
+    options = dict(locals())
+    for name in ("keep", "every", "sets", "budget", "objective", "quantizers"):
+        options.pop(name)
+    how = {name: options.pop(name) for name in ("memory", "shard", "hosts", "dry_run")}
+    from jaxdisp.report import search_lattice
+
+    try:
+        bits = search_lattice.parse_quantizers(quantizers)
+        search = search_lattice.Search(
+            keep=keep,
+            every=every,
+            sets=sets,
+            budget=budget,
+            objective=search_lattice.objective_name(objective),
+            bits=bits,
+        )
+    except ValueError as error:
+        console.refuse(str(error))
+    console.execute("search", options | {"search": search, "bits": bits[0]}, how)
+
+
+@app.command()
+def merge(
+    shards: Annotated[
+        list[pathlib.Path], typer.Argument(help="Run directories of the shards.")
+    ],
+    output: Annotated[
+        pathlib.Path, typer.Option("--output", help="Run directory of the whole.")
+    ],
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Join the shards of a search into one run."""
+    from jaxdisp.report import merged
+
+    try:
+        wanted, inputs, kept = merged.open_merged(shards, output, overwrite=overwrite)
+        found = merged.finish(wanted, inputs, kept)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    console.show(wanted, inputs, found, output, as_json=as_json)
 
 
 @app.command()
@@ -241,7 +293,7 @@ def clip(
     options = dict(locals())
     law, kurtosis = options.pop("law"), options.pop("kurtosis")
     if law is None and kurtosis is None:
-        _execute("clip", options)
+        console.execute("clip", options)
         return
     usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
     usual |= {"bits": bits, "include": "", "seed": 0, "as_json": as_json}
@@ -252,12 +304,12 @@ def clip(
         if value != usual.get(name)
     ]
     if law is None or given:
-        refuse(
+        console.refuse(
             "--kurtosis needs --law"
             if law is None
             else f"--law knows no model: leave out {', '.join(given)}"
         )
-    _law(law, bits, kurtosis, options)
+    console.law(law, bits, kurtosis, options)
 
 
 @app.command()
@@ -282,92 +334,8 @@ def train(
                 bar.set_postfix(loss=f"{step.loss:.3f}", refresh=False)
                 bar.update(step.step - bar.n)
     except (ValueError, OSError) as error:
-        refuse(str(error))
+        console.refuse(str(error))
     typer.echo(str(output))
-
-
-def _law(law: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -> None:
-    from jaxdisp.report import clip_plots, law_thresholds, runs, tables
-
-    output = options["output"]
-    try:
-        found = law_thresholds.law_thresholds(law, bits, kurtosis)
-        if output is not None:
-            asked = {"command": "clip", "law": law, "bits": bits, "kurtosis": kurtosis}
-            kept = runs.begin(output, asked, overwrite=options["overwrite"])
-            runs.finish(kept, found, clip_plots.law_files(found), {})
-    except (ValueError, OSError) as error:
-        refuse(str(error))
-    if options["as_json"]:
-        typer.echo(json.dumps(found, indent=1))
-        return
-    typer.echo(law_thresholds.title(found))
-    cells = law_thresholds.threshold_cells(found)
-    typer.echo(tables.aligned(law_thresholds.header(found), cells, words=(0, 4)))
-    typer.echo(law_thresholds.remark(found))
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    if text is None:
-        return None
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
-    from jaxdisp.models import Quantizer
-    from jaxdisp.report.settings import Settings
-
-    fields = ("bits", "grid", "granularity", "group_size", "clipping")
-    quantizer = {name: options.pop(name) for name in fields if name in options}
-    quantizer["include"] = ("matrices", *(_names(options.pop("include")) or ()))
-    options["languages"] = _names(options["languages"])
-    return Settings(command=command, quantizer=Quantizer(**quantizer), **options)
-
-
-def _execute(command: str, options: dict[str, Any]) -> None:
-    """Carries out `measure` or `run` with the options as they were given."""
-    from jaxdisp.report import runs, settings, terminal
-
-    output, as_json = options.pop("output"), options.pop("as_json")
-    overwrite = options.pop("overwrite")
-    kept = None
-    try:
-        wanted = _settings(command, options)
-        inputs = settings.open_inputs(wanted)
-        if output is not None:
-            configuration = settings.configuration(wanted, inputs)
-            kept = runs.begin(output, configuration, overwrite=overwrite)
-    except (ValueError, OSError) as error:
-        refuse(str(error))
-    found = _with_progress(wanted, inputs, kept)
-    if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
-    else:
-        typer.echo("\n".join(terminal.lines(wanted, inputs, found)))
-    if output is None:
-        typer.echo("nothing written; --output DIR keeps the run", err=True)
-    else:
-        name = "report.html" if command == "run" else "results.json"
-        typer.echo(f"written: {output / name}", err=True)
-
-
-def _with_progress(
-    wanted: "settings.Settings", inputs: "settings.Inputs", run: "runs.Run | None"
-) -> dict[str, Any]:
-    import tqdm
-
-    from jaxdisp.report import jobs
-
-    total = jobs.work(wanted, inputs)
-    with tqdm.tqdm(total=total, unit="sentence", file=sys.stderr, leave=False) as bar:
-        try:
-            return jobs.execute(wanted, inputs, run, bar.update)
-        except FloatingPointError as error:
-            bar.close()
-            refuse(str(error))
-        except OSError as error:  # such as a full disk
-            bar.close()
-            refuse(f"{error}; the same command resumes")
 
 
 def main() -> None:
@@ -377,7 +345,7 @@ def main() -> None:
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
     except usage_error as error:
-        refuse(f"{error.format_message()} (see jaxdisp --help)")
+        console.refuse(f"{error.format_message()} (see jaxdisp --help)")
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
     if code == INTERRUPTED:  # which is also what typer makes of a KeyboardInterrupt

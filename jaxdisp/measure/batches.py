@@ -76,16 +76,25 @@ def length_classes(
     return padded_lengths(np.array(lengths), most)
 
 
-def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch]:
+def make_batches(
+    sentences: Sequence[Sequence[int]],
+    context: int,
+    *,
+    tokens: int = TOKENS_PER_BATCH,
+    multiple: int = 1,
+) -> list[Batch]:
     """Groups sentences of similar length into few shapes.
 
     Definition: each sentence is padded to the smallest of `padded_lengths` that holds
     it (but not beyond the context); the sentences of a length are split into equal
-    batches of at most `TOKENS_PER_BATCH` tokens, or of one sentence.
+    batches of at most `tokens` tokens, or of `multiple` sentences, filled up with empty
+    ones.
 
     Args:
         sentences: token numbers, no longer than the context.
         context: longest sequence the model takes.
+        tokens: in a batch, padding included.
+        multiple: what the number of sentences in a batch is a multiple of.
 
     Reference: our own definition.
     """
@@ -95,8 +104,9 @@ def make_batches(sentences: Sequence[Sequence[int]], context: int) -> list[Batch
     for number, length in enumerate(classes):
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
         length = min(int(length), context)
-        n_batches = -(-len(places) // max(1, TOKENS_PER_BATCH // length))
-        rows = -(-len(places) // n_batches)
+        units = -(-len(places) // multiple)
+        n_batches = -(-units // max(1, tokens // (length * multiple)))
+        rows = -(-units // n_batches) * multiple
         made.append(_padded(sentences, places, (n_batches, rows, length)))
     return made
 

@@ -97,7 +97,7 @@ def evaluate(
     """
     sites = check_assignments(assignments, model.config.n_layers, len(quantizers))
     encoded = encode(model, corpus)
-    _check_lengths(encoded, corpus, model.config.context)
+    check_lengths(encoded, corpus, model.config.context)
     versions = (model.params, *(_rounded(model, q) for q in quantizers))
     flat = [sentence for language in encoded for sentence in language]
     nll = np.zeros((len(sites), len(flat)), np.float32)
@@ -127,7 +127,7 @@ def evaluate(
         for done in pool.map(fill, range(0, len(sites), together)):
             if progress is not None:
                 progress(done)
-    _check_finite(model, nll)
+    check_finite(model, nll)
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
     return Evaluation(
@@ -141,7 +141,18 @@ def _rounded(
     return quantize(model, quantizer) if isinstance(quantizer, Quantizer) else quantizer
 
 
-def _check_finite(model: Model, nll: np.ndarray) -> None:
+def check_finite(model: Model, nll: Float[np.ndarray, "..."]) -> None:
+    """Checks that losses are numbers.
+
+    Args:
+        model: that they are of.
+        nll: losses.
+
+    Raises:
+        FloatingPointError: if one is NaN or infinite.
+
+    Reference: our own definition.
+    """
     if not np.all(np.isfinite(nll)):
         raise FloatingPointError(
             f"{model.source}: {np.count_nonzero(~np.isfinite(nll))} losses are NaN or "
@@ -174,7 +185,7 @@ def evaluate_each(
     Reference: our own definition.
     """
     encoded = encode(model, corpus)
-    _check_lengths(encoded, corpus, model.config.context)
+    check_lengths(encoded, corpus, model.config.context)
     everything = jnp.ones((1, model.config.n_layers + 1), jnp.int32)
     nll = np.zeros((len(encoded), corpus.n_sentences), np.float32)
     for place, (sentences, params) in enumerate(zip(encoded, versions, strict=True)):
@@ -194,7 +205,7 @@ def evaluate_each(
             nll[place, batch.places] = kept
         if progress is not None:
             progress(1)
-    _check_finite(model, nll)
+    check_finite(model, nll)
     return jnp.asarray(nll)
 
 
@@ -307,9 +318,21 @@ def encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:
     ]
 
 
-def _check_lengths(
+def check_lengths(
     encoded: list[list[list[int]]], corpus: corpora.Corpus, context: int
 ) -> None:
+    """Checks that every sentence fits into the model's context.
+
+    Args:
+        encoded: token numbers by language and sentence, as from `encode`.
+        corpus: the text.
+        context: longest sequence the model takes.
+
+    Raises:
+        ValueError: if one does not, naming its line.
+
+    Reference: our own definition.
+    """
     for language, sentences in zip(corpus.languages, encoded, strict=True):
         for line, sentence in zip(corpus.lines, sentences, strict=True):
             if len(sentence) > context:

@@ -13,6 +13,9 @@ from jaxdisp.measure.degradation import losses_added
 from jaxdisp.result import result
 from jaxdisp.stats import bca, bootstrap
 
+CHANGES = ("mean", "worst", "max_min")
+"""The measures whose change from one configuration to another is reported."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contrast:
@@ -105,6 +108,41 @@ def gini(losses: Float[Array, " language"]) -> Float[Array, ""]:
     return jnp.where(defined, value, jnp.nan)
 
 
+def measures(
+    losses: Float[Array, "config language"],
+    sides: Float[Array, "side language"] | None = None,
+) -> dict[str, Array]:
+    """Summarizes what languages lose, one number per configuration and measure.
+
+    Definition: `mean`, `worst` and `max_min` (largest minus smallest) over languages,
+    `gini`; and of the two weighted means `low_high = losses @ sides.T`: `high`,
+    `difference = low - high` and `log_ratio = ln(low / high)`, NaN unless both are
+    positive. Every search, too, looks for the smallest of one of these.
+
+    Args:
+        losses: what each language loses, in any unit.
+        sides: weights of each language in the low and the high mean, each row summing
+            to 1; without them the measures of two sides are missing.
+
+    Reference: our own definition.
+    """
+    found = {
+        "mean": jnp.mean(losses, axis=-1),
+        "worst": jnp.max(losses, axis=-1),
+        "max_min": jnp.ptp(losses, axis=-1),
+        "gini": jax.vmap(gini)(losses),
+    }
+    if sides is None:
+        return found
+    low_high = losses @ sides.T
+    return found | {
+        "high": low_high[:, 1],
+        "difference": low_high[:, 0] - low_high[:, 1],
+        "log_ratio": _log_ratio(low_high),
+        "low_high": low_high,
+    }
+
+
 def disparity(
     evaluation: Evaluation,
     reference: Float[Array, "language sentence"],
@@ -134,21 +172,10 @@ def disparity(
     resamples = bootstrap.resample(added, groups, key=key)
     sides = jnp.asarray(weights, resamples.sums.dtype)
 
-    def measures(sums: Array, n_sentences: Array) -> dict[str, Array]:
-        losses = sums / n_sentences
-        low_high = losses @ sides.T
-        return {
-            "mean": jnp.mean(losses, axis=-1),
-            "worst": jnp.max(losses, axis=-1),
-            "high": low_high[:, 1],
-            "max_min": jnp.ptp(losses, axis=-1),
-            "gini": jax.vmap(gini)(losses),
-            "difference": low_high[:, 0] - low_high[:, 1],
-            "log_ratio": _log_ratio(low_high),
-            "low_high": low_high,
-        }
+    def of_sums(sums: Array, n_sentences: Array) -> dict[str, Array]:
+        return measures(sums / n_sentences, sides)
 
-    found = bootstrap.interval(resamples, measures)
+    found = bootstrap.interval(resamples, of_sums)
     sides_apart = found.pop("low_high")
     return Disparity(
         bounded=jnp.all(sides_apart.low > 0, axis=-1),
@@ -183,13 +210,8 @@ def disparity_change(
     resamples = bootstrap.resample(added, groups, key=key)
 
     def changes(sums: Array, n_sentences: Array) -> dict[str, Array]:
-        losses = sums / n_sentences
-        measures = {
-            "mean": jnp.mean(losses, axis=-1),
-            "worst": jnp.max(losses, axis=-1),
-            "max_min": jnp.ptp(losses, axis=-1),
-        }
-        return {name: value[target] - value for name, value in measures.items()}
+        found = measures(sums / n_sentences)
+        return {name: found[name][target] - found[name] for name in CHANGES}
 
     return bootstrap.interval(resamples, changes)
 

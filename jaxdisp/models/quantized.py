@@ -3,10 +3,12 @@
 import dataclasses
 import functools as ft
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import jax
-from jaxtyping import Array
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Int
 
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
@@ -118,13 +120,92 @@ def quantize(
     Reference: our own definition.
     """
     given = {} if ranges is None else ranges
+    return decoder.assemble(
+        {
+            tensor.path: _rounded(model, tensor, quantizer, given.get(tensor.path))
+            for tensor in model.architecture.tensors(model.config)
+        }
+    )
+
+
+def quantize_layer(
+    model: Model, quantizer: Quantizer, layer: Int[ArrayLike, ""]
+) -> dict[str, Any]:
+    """Returns one layer's parameters, the included ones rounded to the grid.
+
+    Definition: layer `layer` of what `quantize` returns under `blocks`, without the
+    memory of a second model.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+        layer: its number, from 0.
+
+    Raises:
+        ValueError: if the bits or the group size are out of range.
+
+    Reference: our own definition.
+    """
     leaves = {}
     for tensor in model.architecture.tensors(model.config):
-        value = decoder.leaf(model.params, tensor.path)
+        if not tensor.stacked:
+            continue
+        stacked = decoder.leaf(model.params, tensor.path)
+        value = jax.lax.dynamic_slice_in_dim(stacked, jnp.asarray(layer), 1)
         if is_included(tensor, quantizer, tied=model.config.tied):
-            value = round_tensor(value, tensor, quantizer, given.get(tensor.path))
-        leaves[tensor.path] = value
-    return decoder.assemble(leaves)
+            value = round_tensor(value, tensor, quantizer)
+        leaves[tensor.path] = value[0]
+    return decoder.assemble(leaves)["blocks"]
+
+
+def quantize_outside(model: Model, quantizer: Quantizer) -> dict[str, Any]:
+    """Returns the parameters outside the layers, the included ones rounded.
+
+    Definition: what `quantize` returns under `outside`.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+
+    Raises:
+        ValueError: if the bits or the group size are out of range.
+
+    Reference: our own definition.
+    """
+    return decoder.assemble(
+        {
+            tensor.path: _rounded(model, tensor, quantizer)
+            for tensor in model.architecture.tensors(model.config)
+            if not tensor.stacked
+        }
+    )["outside"]
+
+
+def _rounded(
+    model: Model,
+    tensor: decoder.Tensor,
+    quantizer: Quantizer,
+    ranges: grids.Range | None = None,
+) -> Array:
+    value = decoder.leaf(model.params, tensor.path)
+    if not is_included(tensor, quantizer, tied=model.config.tied):
+        return value
+    return round_tensor(value, tensor, quantizer, ranges)
+
+
+def touches_outside(model: Model, quantizer: Quantizer) -> bool:
+    """Says whether a quantizer rounds anything outside the layers.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+
+    Reference: our own definition.
+    """
+    return any(
+        not tensor.stacked and is_included(tensor, quantizer, tied=model.config.tied)
+        for tensor in model.architecture.tensors(model.config)
+    )
 
 
 def grouping_of(tensor: decoder.Tensor, quantizer: Quantizer) -> Grouping:

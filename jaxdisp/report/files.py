@@ -2,8 +2,21 @@
 
 from typing import Any
 
-from jaxdisp.report import clip_plots, clip_tables, page, plots, tables
+from jaxdisp.report import (
+    clip_plots,
+    clip_tables,
+    page,
+    plots,
+    search_plots,
+    search_tables,
+    tables,
+)
 from jaxdisp.report.settings import Inputs, Settings, describe, hashes
+
+TITLES = {
+    "run": "What quantization costs each language",
+    "search": "Which layers to protect",
+}
 
 
 def written(
@@ -23,10 +36,13 @@ def written(
     """
     title = f"{inputs.model.source}: {describe(settings.quantizer)}"
     files = _measured(found, title) | _clipped(settings.quantizer.bits, found, title)
-    if settings.command == "run":
+    searched = found if settings.command == "search" else found.get("search")
+    if searched is not None:
+        files |= _searched(searched, title)
+    if settings.command in ("run", "search"):
         corpus = inputs.corpus
         summary = {
-            "title": "What quantization costs each language",
+            "title": TITLES[settings.command],
             "summary": f"{title}, measured on {found['n_sentences']} parallel "
             f"sentences in {len(corpus.languages)} languages ({corpus.source} corpus).",
             "command": settings.command,
@@ -34,8 +50,7 @@ def written(
                 f"{name} {digest[:12]}" for name, digest in hashes(inputs).items()
             ),
         }
-        chosen = found["disparity"]["contrast"]
-        content = page.content(summary, found, chosen)
+        content = page.content(summary, found, searched, inputs.chosen)
         files["report.html"] = page.render(content, files)
     return files
 
@@ -47,12 +62,29 @@ def _measured(found: dict[str, Any], title: str) -> dict[str, bytes]:
         files["tables/degradation.csv"] = tables.csv(rows)
         figure = plots.degradation_figure(rows, title=title)
         files |= plots.drawn("degradation", figure)
-    if "layers" in found:
+    if "degradation" in found and "layers" in found:
         files["tables/layers.csv"] = tables.csv(found["layers"])
         figure = plots.layer_figure(found["layers"], title=title)
         files |= plots.drawn("layers", figure)
-    if "protection_sets" in found:
-        files["tables/protection_sets.csv"] = tables.csv(found["protection_sets"])
+    return files
+
+
+def _searched(found: dict[str, Any], title: str) -> dict[str, bytes]:
+    files = {
+        "tables/sets.csv": tables.csv(search_tables.csv_rows(found)),
+        **plots.drawn("sets", search_plots.rank_figure(found, title=title)),
+        **plots.drawn("pareto", search_plots.pareto_figure(found, title=title)),
+    }
+    if found["layers"]:
+        rows = search_tables.layer_csv_rows(found)
+        files["tables/layer_shares.csv"] = tables.csv(rows)
+        figure = search_plots.shapley_figure(found, title=title)
+        files |= plots.drawn("layer_shares", figure)
+    if found["interactions"]:
+        rows = search_tables.interaction_csv_rows(found)
+        files["tables/interactions.csv"] = tables.csv(rows)
+        figure = search_plots.interaction_figure(found, title=title)
+        files |= plots.drawn("interactions", figure)
     return files
 
 

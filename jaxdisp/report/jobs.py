@@ -2,22 +2,18 @@
 
 import dataclasses
 import functools as ft
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from jaxdisp.measure import assignments, cube
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
-from jaxdisp.report import clip_matrices, clipping, files, results, runs
+from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
 from jaxdisp.report.settings import Inputs, Settings, hashes
-
-PIECE = 20
-
+from jaxdisp.search import lattice, plan, sweep
 
 Advance = Callable[[int], object]
 
@@ -31,14 +27,9 @@ def work(settings: Settings, inputs: Inputs) -> int:
 
     Reference: our own definition.
     """
-    n_layers, available = inputs.model.config.n_layers, inputs.corpus.n_sentences
-    total = 0 if settings.command == "clip" else 2 * available
-    if settings.layer_limit:
-        total += (2 * n_layers + 2) * min(settings.layer_limit, available)
-    if settings.set_limit:
-        sets = len(assignments.subsets(n_layers, settings.protect))
-        total += (sets + 2) * min(settings.set_limit, available)
-    total *= len(inputs.corpus.languages)
+    total = sum(searching.work(made) for made in _plans(settings, inputs).values())
+    if inputs.searched is not None:
+        total += searching.work(searching.planned(inputs.searched))
     if inputs.compared is not None:
         passes = 2 if settings.command == "clip" else 1
         read = passes * inputs.compared.calibration.n_sentences
@@ -53,6 +44,8 @@ def execute(
     inputs: Inputs,
     run: runs.Run | None = None,
     advance: Advance = int,
+    *,
+    evaluate: bool = True,
 ) -> dict[str, Any]:
     """Does what the settings ask for, and writes the run if there is one.
 
@@ -62,6 +55,12 @@ def execute(
         run: where results are kept; None writes nothing.
         advance: called with the number of sentences done since the last call; the
             default only takes note.
+        evaluate: whether a search may evaluate what its store lacks.
+
+    Raises:
+        ValueError: if a store is damaged or lacks what may not be evaluated.
+        FloatingPointError: if a loss is not finite.
+        OSError: if something cannot be written, as when the disk is full.
 
     Returns:
         The content of `results.json`.
@@ -69,63 +68,58 @@ def execute(
     Reference: our own definition.
     """
     found = _described(settings, inputs)
-    if settings.command != "clip":
-        found |= _measured(
-            settings, inputs, ft.partial(_sweep, settings, inputs, run, advance)
-        )
+    found |= _measured(settings, inputs, run, advance)
+    if inputs.searched is not None:
+        searched = _searched(inputs.searched, run, advance, evaluate=evaluate)
+        found |= {"search": searched} if settings.command == "run" else searched
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
     found = runs.rounded(found)
-    if run is not None:
+    if run is not None and searching.first() and "shard" not in found:
         runs.finish(run, found, files.written(settings, inputs, found), hashes(inputs))
     return found
 
 
-def _sweep(
+def _plans(settings: Settings, inputs: Inputs) -> dict[str, plan.Plan]:
+    """What is evaluated besides a search: everything quantized, and single layers."""
+    if settings.command in ("clip", "search"):
+        return {}
+    n_layers = inputs.model.config.n_layers
+    uniform = lattice.uniform(n_layers)
+    wanted = {
+        "base": (inputs.corpus, lattice.with_outside(uniform, uniform[:, 0])),
+    }
+    if settings.layer_limit:
+        single = np.arange(n_layers)[:, None]
+        parts = [
+            (uniform[:1], 0),
+            (lattice.one_quantized(n_layers), 0),
+            (uniform[1:], 1),
+            (lattice.protecting(single, n_layers), 1),
+        ]
+        sites = [lattice.with_outside(rows, outside) for rows, outside in parts]
+        text = corpora.spread(inputs.corpus, settings.layer_limit)
+        wanted["layers"] = (text, np.concatenate(sites))
+    return {
+        name: plan.make(inputs.model, text, sites, [settings.quantizer])
+        for name, (text, sites) in wanted.items()
+    }
+
+
+def _survey(
     settings: Settings,
     inputs: Inputs,
-    run: runs.Run | None,
-    advance: Advance,
-    name: str,
-    corpus: Corpus,
-    sites: np.ndarray,
-    *,
-    against: int = 0,
+    made: plan.Plan,
+    places: slice,
+    found: Evaluation,
 ) -> Survey:
-    """Evaluates configurations in pieces that survive a kill.
-
-    `against` is the configuration that degradation is counted from.
-    """
-    per_config = corpus.n_sentences * len(corpus.languages)
-    parts = []
-    for number in range(0, len(sites), PIECE):
-        piece = sites[number : number + PIECE]
-
-        def losses(piece: np.ndarray = piece) -> np.ndarray:
-            return np.asarray(
-                cube.evaluate(
-                    inputs.model,
-                    corpus,
-                    piece,
-                    [settings.quantizer],
-                    progress=lambda done: advance(done * per_config),
-                ).nll
-            )
-
-        label = f"{name}-{number // PIECE}"
-        kept = run is not None and runs.has(run, label)
-        parts.append(runs.keep(run, label, losses))
-        if kept:
-            advance(len(piece) * per_config)
-    n_tokens, n_bytes = cube.sizes(inputs.model, corpus)
-    evaluation = Evaluation(
-        nll=jnp.asarray(np.concatenate(parts)), n_tokens=n_tokens, n_bytes=n_bytes
-    )
+    """Everything said about some configurations, counted from the first of them."""
+    part = dataclasses.replace(found, nll=found.nll[places])
     return survey(
         inputs.model,
-        corpus,
-        evaluation,
-        evaluation.nll[against],
+        made.corpus,
+        part,
+        part.nll[0],
         chosen=inputs.chosen,
         seed=settings.seed,
     )
@@ -145,19 +139,45 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
 
 
 def _measured(
-    settings: Settings, inputs: Inputs, sweep: Callable[..., Survey]
+    settings: Settings, inputs: Inputs, run: runs.Run | None, advance: Advance
 ) -> dict[str, Any]:
-    model, corpus = inputs.model, inputs.corpus
-    base = sweep("base", corpus, assignments.uniform(model.config.n_layers))
-    found = {
-        "degradation": results.degradation_rows(model, corpus, base, 1),
-        "disparity": results.disparity_entries(corpus, base, 1, inputs.chosen),
-    }
-    if settings.layer_limit:
-        found |= _layers(settings, inputs, sweep)
-    if settings.set_limit:
-        found |= _sets(settings, inputs, sweep)
+    found: dict[str, Any] = {}
+    for name, made in _plans(settings, inputs).items():
+        losses = searching.evaluate(made, _directory(run), advance)
+        everything = sweep.evaluation(made, losses)
+        about = ft.partial(_survey, settings, inputs, made, found=everything)
+        if name == "base":
+            base = about(slice(None))
+            corpus = made.corpus
+            found |= {
+                "degradation": results.degradation_rows(inputs.model, corpus, base, 1),
+                "disparity": results.disparity_entries(corpus, base, 1, inputs.chosen),
+            }
+            continue
+        half = 1 + inputs.model.config.n_layers
+        rows = results.layer_rows(
+            made.corpus, about(slice(half)), treatment="quantized"
+        )
+        rows += results.layer_rows(
+            made.corpus, about(slice(half, None)), treatment="protected"
+        )
+        found |= {"layer_sentences": made.corpus.n_sentences, "layers": rows}
     return found
+
+
+def _searched(
+    inputs: searching.Inputs, run: runs.Run | None, advance: Advance, *, evaluate: bool
+) -> dict[str, Any]:
+    made = searching.planned(inputs)
+    shard = inputs.shard if evaluate else None
+    losses = searching.evaluate(made, _directory(run), advance, shard)
+    if inputs.shard[1] > 1:
+        return {"shard": list(inputs.shard), "cells": int(np.sum(~np.isnan(losses)))}
+    return searching.results(inputs, made, losses)
+
+
+def _directory(run: runs.Run | None) -> pathlib.Path | None:
+    return None if run is None else run.directory
 
 
 def _clipped(
@@ -174,38 +194,3 @@ def _clipped(
     if settings.command == "run" or settings.deploy:
         found["clipping"] = clipping.compare(inputs, solved, run, advance)
     return found
-
-
-def _layers(
-    settings: Settings, inputs: Inputs, sweep: Callable[..., Survey]
-) -> dict[str, Any]:
-    n_layers = inputs.model.config.n_layers
-    corpus = corpora.spread(inputs.corpus, settings.layer_limit)
-    single = np.arange(n_layers)[:, None]
-    uniform = assignments.uniform(n_layers)
-    alone = np.concatenate([uniform[:1], assignments.one_quantized(n_layers)])
-    without = np.concatenate([uniform[1:], assignments.protecting(single, n_layers)])
-    quantized = sweep("quantized", corpus, alone)
-    protected = sweep("protected", corpus, without)
-    rows = results.layer_rows(corpus, quantized, treatment="quantized")
-    rows += results.layer_rows(corpus, protected, treatment="protected")
-    return {"layer_sentences": corpus.n_sentences, "layers": rows}
-
-
-def _sets(
-    settings: Settings, inputs: Inputs, sweep: Callable[..., Survey]
-) -> dict[str, Any]:
-    n_layers = inputs.model.config.n_layers
-    corpus = corpora.spread(inputs.corpus, settings.set_limit)
-    sets = assignments.subsets(n_layers, settings.protect)
-    sites = np.concatenate(
-        [assignments.uniform(n_layers), assignments.protecting(sets, n_layers)]
-    )
-    found = sweep("sets", corpus, sites)
-    rows = results.set_rows(corpus, found, sets)
-    return {
-        "set_sentences": corpus.n_sentences,
-        "gateway": results.gateway_sentence(rows, n_layers),
-        "unprotected": results.disparity_entries(corpus, found, 1, inputs.chosen),
-        "protection_sets": rows,
-    }

@@ -5,7 +5,8 @@ from typing import Any
 
 import jinja2
 
-from jaxdisp.report import clip_tables, tables
+from jaxdisp.measure.disparity import Contrast
+from jaxdisp.report import clip_tables, search_tables, tables
 
 TEMPLATE = """\
 <!doctype html>
@@ -32,6 +33,7 @@ TEMPLATE = """\
 {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>
 {% endmacro %}
+{% if degradation %}
 <h2>What each language loses</h2>
 <p><img src="{{ images["degradation"] }}" alt="degradation by language"></p>
 {{ table(degradation_header, degradation) }}
@@ -41,6 +43,7 @@ paired BCa bootstrap over {{ n_groups }} texts{{ left_out }}.</p>
 <h2>How unequal that is</h2>
 {{ table(["measure", "estimate [95 %]", "unit or remark"], disparity) }}
 {% if contrast %}<p class="note">Low and high: {{ contrast }}.</p>{% endif %}
+{% endif %}
 {% if layers %}
 <h2>Which layers are to blame</h2>
 <p><img src="{{ images["layers"] }}" alt="degradation by layer and language"></p>
@@ -48,15 +51,29 @@ paired BCa bootstrap over {{ n_groups }} texts{{ left_out }}.</p>
 layer quantized, all others in full precision. Right: everything quantized but one
 layer. Intervals are pointwise: about one in twenty excludes 0 by chance alone.</p>
 {% endif %}
-{% if sets %}
-<h2>Which {{ set_size }} layers to protect</h2>
-<p>All {{ n_sets }} sets of {{ set_size }} layers were measured on {{ set_sentences }}
-sentences per language; unprotected, the worst language loses {{ unprotected }}.
-{{ gateway }}</p>
-{{ table(set_header, sets) }}
-<p class="note">Ranked by the loss of the worst language. Neighbours whose intervals
-overlap this much are not told apart by so few sentences: take the list as a screening,
-not as a winner.</p>
+{% if search %}
+<h2>Which layers to protect</h2>
+<p>{{ search.n_sets }} sets of layers were measured on {{ search.n_sentences }}
+sentences per language and ranked by {{ search.objective }}; unprotected, the worst
+language loses {{ search.unprotected }}. {{ search.answer }}</p>
+<p><img src="{{ images["sets"] }}" alt="sets by rank"></p>
+{{ table(search.header, search.cells) }}
+<p class="note">Rank: interval of each set's rank by itself, paired over texts and safe
+where sets are nearly equal. {{ search.best }}</p>
+{% if search.shares %}
+<h3>What each layer is worth</h3>
+<p><img src="{{ images["layer_shares"] }}" alt="Shapley values by layer"></p>
+{% endif %}
+{% if search.interactions %}
+<h3>What layers are worth together</h3>
+<p><img src="{{ images["interactions"] }}" alt="interactions of layers"></p>
+<p>{{ search.together }} {{ search.surrogate }}</p>
+{% endif %}
+<h3>What it costs</h3>
+<p><img src="{{ images["pareto"] }}" alt="bytes against losses"></p>
+<h3>What cannot be reached</h3>
+{% for sentence in search.certificates %}<p>{{ sentence }}</p>
+{% endfor %}
 {% endif %}
 {% if clipping %}
 <h2>What clipping changes</h2>
@@ -78,53 +95,40 @@ languages and in the worst one. Differences are paired; *: the interval excludes
 
 LISTED = 10
 
-SET_HEADER = (
-    "layers",
-    "rank",
-    "worst language",
-    "its loss [95 %]",
-    "mean [95 %]",
-    "worst minus best [95 %]",
-    "levelling down",
-)
-
 
 def content(
-    summary: dict[str, str], found: dict[str, Any], chosen: dict[str, Any] | None
+    summary: dict[str, str],
+    found: dict[str, Any],
+    searched: dict[str, Any] | None,
+    chosen: Contrast | None,
 ) -> dict[str, Any]:
     """Collects what the page shows.
 
     Args:
         summary: `title`, `summary`, `command` and `provenance` in words.
         found: the content of `results.json`.
+        searched: the part of it that a search is, if there is one.
         chosen: the contrast between languages, if there is one.
 
     Reference: our own definition.
     """
     left_out = len(found["left_out_lines"])
-    sets = found.get("protection_sets", [])
     return summary | {
         "degradation_header": tables.DEGRADATION_HEADER,
-        "degradation": tables.degradation_cells(found["degradation"]),
+        "degradation": tables.degradation_cells(found.get("degradation", [])),
         "n_groups": found["n_groups"],
         "left_out": f"; {left_out} sentences were too long for the model's context "
         "in some language and are left out of all"
         if left_out
         else "",
-        "disparity": tables.disparity_lines(found["disparity"]),
+        "disparity": tables.disparity_lines(found["disparity"])
+        if "disparity" in found
+        else [],
         "contrast": chosen
-        and f"{', '.join(chosen['low'])} and {', '.join(chosen['high'])}: "
-        f"{chosen['rule']}",
-        "layers": "layers" in found,
+        and f"{', '.join(chosen.low)} and {', '.join(chosen.high)}: {chosen.rule}",
+        "layers": "layer_sentences" in found,
         "layer_sentences": found.get("layer_sentences"),
-        "set_header": SET_HEADER,
-        "sets": set_cells(sets[:LISTED]),
-        "n_sets": len(sets),
-        "set_size": len(sets[0]["layers"]) if sets else 0,
-        "set_sentences": found.get("set_sentences"),
-        "unprotected": sets
-        and tables.with_bounds(_flat(found["unprotected"]["worst"]), "worst", 3),
-        "gateway": found.get("gateway", ""),
+        "search": searched and _search(searched),
         "clipping": _clipping(found["clipping"]) if "clipping" in found else None,
     }
 
@@ -140,34 +144,25 @@ def _clipping(compared: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _flat(entry: dict[str, Any]) -> dict[str, Any]:
+def _search(found: dict[str, Any]) -> dict[str, Any]:
+    rows, proposed = found["sets"], found["proposed"]
     return {
-        "worst": entry["estimate"],
-        "worst_low": entry["low"],
-        "worst_high": entry["high"],
+        "n_sets": len(rows),
+        "n_sentences": found["search_sentences"],
+        "objective": found["objective"].replace("_", "-"),
+        "unprotected": tables.with_bounds(found["unprotected"], "worst", 2),
+        "answer": proposed["sentence"] if proposed else "",
+        "header": search_tables.SET_HEADER,
+        "cells": search_tables.set_cells(
+            rows[:LISTED], proposed=search_tables.proposed_row(found)
+        ),
+        "best": search_tables.best_sentence(rows),
+        "shares": bool(found["layers"]),
+        "interactions": bool(found["interactions"]),
+        "together": " ".join(search_tables.interaction_lines(found["interactions"])),
+        "surrogate": found["surrogate"]["sentence"],
+        "certificates": found["certificates"]["sentences"],
     }
-
-
-def set_cells(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """Writes the cells of the table of protection sets.
-
-    Args:
-        rows: as from `results.set_rows`.
-
-    Reference: our own definition.
-    """
-    return [
-        [
-            " ".join(str(layer) for layer in row["layers"]),
-            str(row["rank"]),
-            row["worst_language"],
-            tables.with_bounds(row, "worst", 3),
-            tables.with_bounds(row, "mean", 3),
-            tables.with_bounds(row, "max_min", 3),
-            "yes" if row["levelling_down"] else "",
-        ]
-        for row in rows
-    ]
 
 
 def render(content: dict[str, Any], figures: dict[str, bytes]) -> bytes:

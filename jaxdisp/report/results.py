@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxdisp.measure import assignments
 from jaxdisp.measure.corpus import Corpus
-from jaxdisp.measure.disparity import Contrast, levels_down
+from jaxdisp.measure.disparity import Contrast
 from jaxdisp.measure.survey import Survey
 from jaxdisp.models.model import Model
 from jaxdisp.stats.bca import Interval
@@ -162,52 +161,3 @@ def layer_rows(
         for config in range(1, added.estimate.shape[0])
         for place, language in enumerate(corpus.languages)
     ]
-
-
-def set_rows(corpus: Corpus, found: Survey, sets: np.ndarray) -> list[dict[str, Any]]:
-    """Lists protection sets, the one with the smallest worst loss first.
-
-    `levelling_down` marks sets that make languages more equal than no protection does
-    while the mean loss, the worst or that of the high side rises.
-
-    Args:
-        corpus: the text measured.
-        found: the survey: full precision, everything quantized, then the sets.
-        sets: protected layers of each.
-
-    Reference: our own definition.
-    """
-    unequal = found.disparity
-    flags = levels_down(unequal, base=1)
-    order = 2 + np.argsort(np.asarray(unequal.worst.estimate)[2:], kind="stable")
-    return [
-        {
-            "rank": rank,
-            "layers": [int(layer) for layer in sets[place - 2]],
-            **interval_fields("worst", unequal.worst, (place,)),
-            "worst_language": corpus.languages[unequal.worst_language[place]],
-            **interval_fields("mean", unequal.mean, (place,)),
-            **interval_fields("max_min", unequal.max_min, (place,)),
-            "levelling_down": bool(flags[place]),
-        }
-        for rank, place in enumerate(order.tolist(), start=1)
-    ]
-
-
-def gateway_sentence(rows: list[dict[str, Any]], n_layers: int) -> str:
-    """Says where the set of the gateway claim ranks, or why it cannot.
-
-    Args:
-        rows: as from `set_rows`.
-        n_layers: layers of the model.
-
-    Reference: our own definition.
-    """
-    if n_layers < 5 or len(rows[0]["layers"]) != 3:
-        return ""
-    claimed = list(assignments.gateways(n_layers))
-    rank = next(row["rank"] for row in rows if row["layers"] == claimed)
-    return (
-        f"The set that the gateway claim names (first, three-quarter and last layer: "
-        f"{', '.join(map(str, claimed))}) ranks {rank} of {len(rows)}."
-    )

@@ -17,9 +17,12 @@ import numpy as np
 
 import jaxdisp
 from jaxdisp.models.checkpoint import read_json, replace
+from jaxdisp.search import hosts
 
 SCHEMA_VERSION = 1
 UNFINISHED = "unfinished"
+STORE = "store"
+"""What the names of stores, and of the files that SQLite keeps beside them, hold."""
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
 
 
@@ -32,13 +35,21 @@ class Run:
     began: float
 
 
-def begin(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -> Run:
+def begin(
+    directory: pathlib.Path,
+    config: dict[str, Any],
+    *,
+    overwrite: bool,
+    resume: bool = False,
+) -> Run:
     """Begins a run, or goes on with an unfinished one of the same configuration.
 
     Args:
         directory: where the run will be kept.
         config: everything that determines the results.
         overwrite: whether a run that is there may be replaced.
+        resume: whether a run that is there may be replaced but for its store, whatever
+            its configuration: cells are known by what they are, so none is mixed up.
 
     Raises:
         ValueError: if the directory holds something else, or a run that may not be
@@ -47,10 +58,35 @@ def begin(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -
     Reference: our own definition.
     """
     if directory.exists() and not _holds_nothing(directory):
-        _clear(directory, config, overwrite=overwrite)
+        _clear(directory, config, overwrite=overwrite, resume=resume)
     (directory / UNFINISHED).mkdir(parents=True, exist_ok=True)
     write_json(directory / "config.json", config)
     return Run(directory=directory, config=config, began=time.monotonic())
+
+
+def begin_together(
+    directory: pathlib.Path,
+    config: dict[str, Any],
+    *,
+    overwrite: bool,
+    resume: bool = False,
+) -> Run:
+    """Begins a run that all processes of a search share; the first of them does it.
+
+    Args and Raises: as `begin`.
+
+    Reference: our own definition.
+    """
+    if overwrite and resume:
+        raise ValueError("--overwrite and --resume contradict each other; give one")
+    number, total = hosts.place()
+    began = Run(directory=directory, config=config, began=time.monotonic())
+    if number == 0:
+        began = begin(directory, config, overwrite=overwrite, resume=resume)
+    if total > 1:
+        hosts.wait("begun")
+        directory.mkdir(parents=True, exist_ok=True)
+    return began
 
 
 def _holds_nothing(directory: pathlib.Path) -> bool:
@@ -62,7 +98,9 @@ def _holds_nothing(directory: pathlib.Path) -> bool:
     )
 
 
-def _clear(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) -> None:
+def _clear(
+    directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool, resume: bool
+) -> None:
     recorded = directory / "config.json"
     if not recorded.is_file() or "command" not in (found := read_json(recorded)):
         raise ValueError(
@@ -71,12 +109,19 @@ def _clear(directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool) 
     unfinished = (directory / UNFINISHED).is_dir()
     if unfinished and found == json.loads(json.dumps(config)):
         return
-    if not overwrite:
+    if overwrite:
+        shutil.rmtree(directory)
+        return
+    if not resume:
         what = "an unfinished run with other settings" if unfinished else "a run"
         raise ValueError(
             f"{directory}: holds {what}; choose another --output, or pass --overwrite"
         )
-    shutil.rmtree(directory)
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif STORE not in path.name:
+            path.unlink()
 
 
 def has(run: Run, name: str) -> bool:

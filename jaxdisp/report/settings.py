@@ -3,13 +3,15 @@
 import dataclasses
 from typing import Any
 
-from jaxdisp.measure import assignments, cube
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import cube
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.disparity import Contrast, contrast
 from jaxdisp.models.model import Model, load
 from jaxdisp.models.quantized import Quantizer, check_quantizer
-from jaxdisp.report import clipping
+from jaxdisp.report import clipping, searching
+from jaxdisp.report.search_lattice import Search
+from jaxdisp.report.searching import Means
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -17,11 +19,10 @@ class Settings:
     """Everything that determines a run.
 
     `limit` is how many sentences per language are measured (None is all);
-    `layer_limit` and `set_limit` how many of them the sweeps over single layers and
-    over protection sets of `protect` layers use; 0 leaves that sweep out. `clip_limit`
-    is the same for the comparison of clipping rules, of which `deploy` is one;
-    activations are averaged over the corpus `calibration`, by default the sentences
-    compared on.
+    `layer_limit` and `set_limit` how many of them the sweep over single layers and the
+    `search` of protection sets use; 0 leaves that out. `clip_limit` is the same for the
+    comparison of clipping rules, of which `deploy` is one; activations are averaged
+    over the corpus `calibration`, by default the sentences compared on.
     """
 
     command: str
@@ -35,7 +36,7 @@ class Settings:
     seed: int
     layer_limit: int = 0
     set_limit: int = 0
-    protect: int = 3
+    search: Search | None = None
     clip_limit: int = 0
     deploy: str | None = None
     calibration: str | None = None
@@ -50,13 +51,15 @@ class Inputs:
     left_out: tuple[int, ...]
     chosen: Contrast | None
     compared: clipping.Inputs | None = None
+    searched: searching.Inputs | None = None
 
 
-def open_inputs(settings: Settings) -> Inputs:
+def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
     """Opens model and corpus and checks that the settings fit them.
 
     Args:
         settings: of the run.
+        means: how a search is carried out; None is here, with half of the free memory.
 
     Raises:
         ValueError: if anything a user gave is wrong; nothing has been written then.
@@ -81,17 +84,35 @@ def open_inputs(settings: Settings) -> Inputs:
             raise ValueError(f"{option} must be 0 (no such sweep) or more, got {limit}")
         if limit:
             _check_texts(corpora.spread(fitting, limit), option)
-    if settings.set_limit:
-        assignments.subsets(model.config.n_layers, settings.protect)
     inputs = Inputs(
         model=model,
         corpus=fitting,
         left_out=tuple(sorted(set(text.lines) - set(fitting.lines))),
         chosen=contrast(fitting.languages, model.training_bytes, settings.reference),
     )
-    if not (settings.command == "clip" or settings.clip_limit):
-        return inputs
-    return dataclasses.replace(inputs, compared=_clipping_inputs(settings, inputs))
+    compared, searched = None, None
+    if settings.command == "clip" or settings.clip_limit:
+        compared = _clipping_inputs(settings, inputs)
+    if settings.search is not None:
+        searched = _search_inputs(settings, inputs, means or Means())
+    return dataclasses.replace(inputs, compared=compared, searched=searched)
+
+
+def _search_inputs(
+    settings: Settings, inputs: Inputs, means: Means
+) -> searching.Inputs | None:
+    if settings.command == "run" and not settings.set_limit:
+        return None
+    limit = settings.set_limit or inputs.corpus.n_sentences
+    return searching.check(
+        inputs.model,
+        corpora.spread(inputs.corpus, limit),
+        settings.quantizer,
+        settings.search or Search(),
+        means,
+        chosen=inputs.chosen,
+        seed=settings.seed,
+    )
 
 
 def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from jaxdisp.models.model import count_parameters
-from jaxdisp.report import clip_tables, page, tables
+from jaxdisp.report import clip_tables, search_tables, tables
 from jaxdisp.report.settings import Inputs, Settings, describe
 
 FEW_TEXTS = 10
@@ -34,14 +34,21 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         )
     if "degradation" in found:
         shown += _degradation(inputs, found)
-    if "protection_sets" in found:
-        sets = page.set_cells(found["protection_sets"][:3])
-        shown += ["", tables.aligned(page.SET_HEADER, sets), found["gateway"]]
+    searched = found if settings.command == "search" else found.get("search")
+    if "shard" in found:
+        number, total = found["shard"]
+        return [
+            *shown,
+            f"shard {number}/{total} is done; when all are: "
+            "jaxdisp merge --output DIR SHARD_DIRECTORIES",
+        ]
+    if searched is not None:
+        shown += ["", *search_tables.lines(searched)]
     if "matrices" in found:
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:
         shown += clip_tables.comparison_lines(found["clipping"])
-    intervals = "degradation" in found or "clipping" in found
+    intervals = {"degradation", "clipping", "sets"} & found.keys()
     if intervals and found["n_groups"] < FEW_TEXTS:
         shown.append(
             f"Only {found['n_groups']} texts: take these intervals with caution."
@@ -67,3 +74,24 @@ def _degradation(inputs: Inputs, found: dict[str, Any]) -> list[str]:
         "bits per byte\nin full precision. Intervals: paired BCa bootstrap over texts."
     )
     return shown
+
+
+def forecast_lines(found: dict[str, Any]) -> list[str]:
+    """Writes what a search would cost.
+
+    Args:
+        found: as from `searching.forecast`.
+
+    Reference: our own definition.
+    """
+    return [
+        f"{found['sets']} sets ({found['assignments']} assignments with those that "
+        f"explain them) on {found['batches']} batches of sentences: "
+        f"{found['cells']} cells",
+        f"{found['layer_evaluations']} layer evaluations per batch instead of "
+        f"{found['layers_without_sharing']} "
+        f"({found['layer_evaluations_with_references']} with the others)",
+        f"{found['flops'] / 1e12:.2f} TFLOP, {found['memory_bytes'] / 2**20:.0f} MiB "
+        f"above the model; about {found['minutes']:.1f} minutes on {found['device']} "
+        f"for {100 * found['share']:.0f} % of the cells",
+    ]

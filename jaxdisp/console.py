@@ -1,0 +1,183 @@
+"""Carrying out commands: results to stdout, progress and remarks to stderr.
+
+Together with `cli` the only place that prints. Heavy imports happen inside the
+functions, so that `jaxdisp --help` answers at once.
+"""
+
+import json
+import pathlib
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from jaxdisp.report import runs, searching, settings
+
+
+def refuse(message: str) -> NoReturn:
+    """Ends the command because of its input: one line on stderr, exit code 2.
+
+    Args:
+        message: what was given, what is allowed, what to do.
+
+    Reference: our own definition.
+    """
+    line = " ".join(str(message).split())
+    typer.echo(f"jaxdisp: {line}", err=True)
+    raise SystemExit(2)
+
+
+def law(name: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -> None:
+    """Shows the thresholds of a law, and writes them if there is an output.
+
+    Args:
+        name: of the law.
+        bits: word length.
+        kurtosis: excess kurtosis, for the law's shape.
+        options: `output`, `overwrite` and `as_json`.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report import clip_plots, law_thresholds, runs, tables
+
+    output = options["output"]
+    try:
+        found = law_thresholds.law_thresholds(name, bits, kurtosis)
+        if output is not None:
+            asked = {"command": "clip", "law": name, "bits": bits, "kurtosis": kurtosis}
+            kept = runs.begin(output, asked, overwrite=options["overwrite"])
+            runs.finish(kept, found, clip_plots.law_files(found), {})
+    except (ValueError, OSError) as error:
+        refuse(str(error))
+    if options["as_json"]:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    typer.echo(law_thresholds.title(found))
+    cells = law_thresholds.threshold_cells(found)
+    typer.echo(tables.aligned(law_thresholds.header(found), cells, words=(0, 4)))
+    typer.echo(law_thresholds.remark(found))
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
+    from jaxdisp.models import Quantizer
+    from jaxdisp.report.settings import Settings
+
+    fields = ("bits", "grid", "granularity", "group_size", "clipping")
+    quantizer = {name: options.pop(name) for name in fields if name in options}
+    quantizer["include"] = ("matrices", *(_names(options.pop("include")) or ()))
+    options["languages"] = _names(options["languages"])
+    return Settings(command=command, quantizer=Quantizer(**quantizer), **options)
+
+
+def execute(
+    command: str, options: dict[str, Any], how: dict[str, Any] | None = None
+) -> None:
+    """Carries out a command with the options as they were given.
+
+    Args:
+        command: its name.
+        options: by name, of the results.
+        how: by name, of how a search is carried out.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report import runs, searching, settings
+
+    how = dict(how or {})
+    dry_run = how.pop("dry_run", False)
+    output, as_json = options.pop("output"), options.pop("as_json")
+    taken = {name: options.pop(name, False) for name in ("overwrite", "resume")}
+    kept = None
+    try:
+        searching.begin(searching.Means(**how))
+        wanted = _settings(command, options)
+        inputs = settings.open_inputs(wanted, searching.Means(**how))
+        if dry_run and inputs.searched is not None:
+            _forecast(inputs.searched, as_json=as_json)
+            return
+        if output is not None:
+            configuration = settings.configuration(wanted, inputs)
+            kept = runs.begin_together(output, configuration, **taken)
+    except (ValueError, OSError) as error:
+        refuse(str(error))
+    found = _with_progress(wanted, inputs, kept)
+    show(wanted, inputs, found, output, as_json=as_json)
+
+
+def show(
+    wanted: "settings.Settings",
+    inputs: "settings.Inputs",
+    found: dict[str, Any],
+    output: pathlib.Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Prints results, once where several processes have them.
+
+    Args:
+        wanted: settings of the run.
+        inputs: opened.
+        found: the content of `results.json`.
+        output: run directory; None wrote nothing.
+        as_json: whether to print JSON.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report import searching, terminal
+
+    if not searching.first():
+        return
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(terminal.lines(wanted, inputs, found)))
+    if output is None:
+        typer.echo("nothing written; --output DIR keeps the run", err=True)
+    elif "shard" in found:
+        typer.echo(f"kept: {output / searching.STORE}", err=True)
+    else:
+        paged = wanted.command in ("run", "search")
+        name = "report.html" if paged else "results.json"
+        typer.echo(f"written: {output / name}", err=True)
+
+
+def _forecast(inputs: "searching.Inputs", *, as_json: bool) -> None:
+    from jaxdisp.report import searching, terminal
+
+    found = searching.forecast(inputs, searching.planned(inputs))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        typer.echo("\n".join(terminal.forecast_lines(found)))
+
+
+def _with_progress(
+    wanted: "settings.Settings", inputs: "settings.Inputs", run: "runs.Run | None"
+) -> dict[str, Any]:
+    import tqdm
+
+    from jaxdisp.report import jobs, searching
+
+    total = jobs.work(wanted, inputs)
+    with tqdm.tqdm(
+        total=total,
+        unit="sentence",
+        file=sys.stderr,
+        leave=False,
+        disable=not searching.first(),
+    ) as bar:
+        try:
+            return jobs.execute(wanted, inputs, run, bar.update)
+        except (ValueError, FloatingPointError) as error:
+            bar.close()
+            refuse(str(error))
+        except OSError as error:  # such as a full disk
+            bar.close()
+            refuse(f"{error}; the same command resumes")

@@ -1,0 +1,92 @@
+"""Options that several commands share."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Directory or hub id; default: the embedded model."),
+]
+RevisionOption = Annotated[
+    str | None, typer.Option("--revision", help="Branch, tag or commit of a hub id.")
+]
+CorpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--corpus", help="Directory of aligned <language>.txt; default: the embedded."
+    ),
+]
+LanguagesOption = Annotated[
+    str | None,
+    typer.Option("--languages", help="Comma-separated, such as en,he; default: all."),
+]
+BitsOption = Annotated[int, typer.Option("--bits", help="Word length, 2 to 8.")]
+GridOption = Annotated[
+    str,
+    typer.Option("--grid", help="symmetric, twos_complement, midrise or affine."),
+]
+GranularityOption = Annotated[
+    str,
+    typer.Option(
+        "--granularity", help="Who shares a threshold: tensor, channel or group."
+    ),
+]
+GroupSizeOption = Annotated[
+    int, typer.Option("--group-size", help="Input channels per group.")
+]
+IncludeOption = Annotated[
+    str,
+    typer.Option(
+        "--include",
+        help="Beyond the matrices of the blocks: embeddings,head; or all, which is "
+        "every weight but the biases, normalization gains included.",
+    ),
+]
+ClippingOption = Annotated[
+    str,
+    typer.Option(
+        "--clipping",
+        help="Range of each group: absmax, percentile, aciq_gaussian, aciq_laplace or "
+        "exact.",
+    ),
+]
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", help="Sentences per language, spread over the texts."),
+]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference",
+        help="Language to compare the others with; default: little against much "
+        "training text, where that is known.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the resampling.")]
+OutputOption = Annotated[
+    pathlib.Path | None,
+    typer.Option("--output", help="Run directory; without it nothing is written."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print results.json instead of the table.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a run that is there.")
+]
+ObjectiveOption = Annotated[
+    str,
+    typer.Option(
+        "--objective",
+        help="What sets are ranked by: worst, mean, max-min, difference or log-ratio.",
+    ),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        help="At most so much above the model, such as 4GiB; default: half of what is "
+        "free.",
+    ),
+]

@@ -1,0 +1,311 @@
+"""Figures of a search, drawn from its stored results."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.axes
+import matplotlib.figure
+import matplotlib.image
+import numpy as np
+from jaxtyping import Float
+
+from jaxdisp.report import search_ranks, search_tables
+from jaxdisp.report.plots import BLUE, RED, SETTINGS
+from jaxdisp.report.search_ranks import FEW, MANY, PALE
+
+BEST = 50
+"""Sets, of more than `MANY`, in a panel of their own, unless more may be the best."""
+LISTED = 10
+PANELS = {"mean": "mean loss", "worst": "worst language", "disparity": "disparity"}
+DISPARITIES = {"max_min": "worst minus best", "difference": "low minus high resource"}
+DOT = {"marker": "o", "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
+
+
+def rank_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Figure:
+    """Draws all sets by rank, those that may be the best, and the proposed one.
+
+    Sets without a rank are left out.
+
+    Args:
+        found: results of a search.
+        title: what was searched.
+
+    Reference: our own definition.
+    """
+    rows = [row for row in found["sets"] if row["rank"]]
+    many = len(rows) > MANY
+    with mpl.rc_context(SETTINGS):
+        size = (9.5 if many else 8, 4.6)
+        figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(1, 2 if many else 1, squeeze=False)[0]
+        search_ranks.draw(panels[0], found, rows)
+        if many:
+            top = rows[: max(BEST, 2 * sum(row["among_best"] for row in rows))]
+            search_ranks.draw(panels[1], found, top, unprotected=False)
+            panels[1].set_title(f"the best {len(top)}", fontsize=9)
+        handles, labels = panels[0].get_legend_handles_labels()
+        where = {"loc": "outside lower center", "ncols": 2}
+        figure.legend(handles, labels, frameon=False, fontsize=8, **where)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def shapley_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Figure:
+    """Draws what each layer is worth: mean over languages, and by language.
+
+    Args:
+        found: results of a search that has Shapley values.
+        title: what was searched.
+
+    Raises:
+        ValueError: if there are none.
+
+    Reference: our own definition.
+    """
+    rows = found["layers"]
+    if not rows:
+        raise ValueError("no Shapley values: draw only what has `layers`, got none")
+    languages = sorted(
+        rows[0]["by_language"],
+        key=lambda name: -sum(row["by_language"][name]["shapley"] for row in rows),
+    )
+    size = max(6.5, 0.3 * len(rows) + 2), 0.24 * len(languages) + 4
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+        ratios = (1.6, 0.24 * len(languages) + 0.2)
+        bars, heat = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+        _layer_bars(bars, rows)
+        _layer_heat(figure, heat, rows, languages)
+        limit = search_tables.truncation(found)
+        what = "what protecting a layer saves (Shapley value"
+        bars.set_title(f"{what}{limit and f' {limit}'})", fontsize=9)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _layer_bars(axes: matplotlib.axes.Axes, rows: Sequence[dict[str, Any]]) -> None:
+    places = np.arange(len(rows))
+    axes.bar(places, search_tables.column(rows, "shapley"), color=BLUE, width=0.7)
+    low, high = (
+        search_tables.column(rows, "shapley_low"),
+        search_tables.column(rows, "shapley_high"),
+    )
+    axes.vlines(places, low, high, color="black", lw=1)
+    axes.axhline(0, color="black", lw=0.8)
+    axes.tick_params(labelbottom=False)
+    axes.set_ylabel("mean over languages\n(nats, 95 %)")
+
+
+def _layer_heat(
+    figure: matplotlib.figure.Figure,
+    axes: matplotlib.axes.Axes,
+    rows: Sequence[dict[str, Any]],
+    languages: Sequence[str],
+) -> None:
+    table = np.array(
+        [[row["by_language"][name]["shapley"] for row in rows] for name in languages],
+        float,
+    )
+    clear = [
+        (place, number)
+        for number, name in enumerate(languages)
+        for place, each in enumerate(row["by_language"][name] for row in rows)
+        if search_tables.excludes_zero(each["low"], each["high"])
+    ]
+    image = _coloured(axes, table)
+    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **DOT)
+    axes.set_yticks(range(len(languages)), languages)
+    axes.set_xticks(range(len(rows)), [str(row["layer"]) for row in rows])
+    axes.set_xlabel("layer (dot: 95 % interval excludes 0)")
+    _scale(figure, axes, image, "nats saved per parallel sentence")
+
+
+def _scale(
+    figure: matplotlib.figure.Figure,
+    axes: matplotlib.axes.Axes,
+    image: matplotlib.image.AxesImage,
+    label: str,
+) -> None:
+    shape = {"location": "bottom", "aspect": 6 * figure.get_figwidth()}
+    figure.colorbar(image, ax=axes, label=label, **shape)
+
+
+def _coloured(
+    axes: matplotlib.axes.Axes, table: np.ndarray
+) -> matplotlib.image.AxesImage:
+    limit = float(np.nanmax(np.abs(table), initial=0.0)) or 1.0
+    return axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+
+
+def interaction_figure(
+    found: dict[str, Any], *, title: str
+) -> matplotlib.figure.Figure:
+    """Draws what pairs of layers save only together, and the largest triples.
+
+    Args:
+        found: results of a search.
+        title: what was searched.
+
+    Reference: our own definition.
+    """
+    rows = found["interactions"]
+    pairs = [row for row in rows if row["size"] == 2]
+    triples = search_tables.largest([row for row in rows if row["size"] > 2])[:LISTED]
+    n_layers = len(found["sets"][0]["assignment"])
+    side = max(4.4, 0.2 * n_layers + 1)
+    size = side + (3.4 if triples else 0), side + 0.9
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
+        if triples:
+            ratios = (side, 3.4)
+            left, right = figure.subplots(1, 2, width_ratios=ratios)
+            _triples(right, triples)
+        else:
+            left = figure.subplots()
+        _pairs(figure, left, pairs, n_layers)
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _pairs(
+    figure: matplotlib.figure.Figure,
+    axes: matplotlib.axes.Axes,
+    rows: Sequence[dict[str, Any]],
+    n_layers: int,
+) -> None:
+    table = np.full((n_layers, n_layers), np.nan)
+    clear = []
+    for row in rows:
+        first, second = row["layers"]
+        table[first, second] = table[second, first] = row["interaction"]
+        if row["above_noise"]:
+            clear += [(first, second), (second, first)]
+    image = _coloured(axes, table)
+    axes.set_facecolor("#e4e4e4")
+    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **DOT)
+    every = range(0, n_layers, 1 + (n_layers - 1) // 24)
+    axes.set_xticks(every, [str(n) for n in every])
+    axes.set_yticks(every, [str(n) for n in every])
+    missing = "; grey: not measured" if np.isnan(table).sum() > n_layers else ""
+    axes.set_xlabel(f"layer (dot: above noise{missing})")
+    axes.set_ylabel("layer")
+    axes.set_title("pairs of layers", fontsize=9)
+    label = "nats per parallel sentence\nsaved only together (+) or twice (\u2212)"
+    _scale(figure, axes, image, label)
+
+
+def _triples(axes: matplotlib.axes.Axes, rows: Sequence[dict[str, Any]]) -> None:
+    places = np.arange(len(rows))[::-1]
+    value = search_tables.column(rows, "interaction")
+    ends = (
+        search_tables.column(rows, "interaction_low"),
+        search_tables.column(rows, "interaction_high"),
+    )
+    axes.hlines(places, *ends, color=BLUE, lw=1.5)
+    for place, at, row in zip(places, value, rows, strict=True):
+        inside = BLUE if row["above_noise"] else "white"
+        axes.plot([at], [place], "o", color=BLUE, mfc=inside, ms=5)
+    axes.set_yticks(places, [" ".join(map(str, row["layers"])) for row in rows])
+    axes.axvline(0, color="black", lw=0.8)
+    axes.locator_params(axis="x", nbins=4)
+    axes.set_xlabel("nats per sentence, 95 %\n(filled: above noise)")
+    axes.set_title("largest of three layers", fontsize=9)
+
+
+def pareto_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Figure:
+    """Draws size against losses: all sets, those no other beats, the proposed one.
+
+    Disparities are drawn without sign, as the fronts take them.
+
+    Args:
+        found: results of a search.
+        title: what was searched.
+
+    Reference: our own definition.
+    """
+    with mpl.rc_context(SETTINGS):
+        figure = matplotlib.figure.Figure(figsize=(10.5, 4.2), layout="constrained")
+        panels = figure.subplots(1, 3)
+        for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
+            _panel(axes, found, name)
+            if name == "disparity":
+                label = DISPARITIES.get(found["disparity_measure"], label)
+            axes.set_title(label, fontsize=9)
+            axes.set_xlabel("size (MB)")
+            _effective_bits(axes, found)
+        panels[0].set_ylabel("nats lost per parallel sentence")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(
+            handles,
+            labels,
+            loc="outside lower center",
+            ncols=len(labels),
+            frameon=False,
+            fontsize=8,
+        )
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _panel(axes: matplotlib.axes.Axes, found: dict[str, Any], name: str) -> None:
+    rows = found["sets"]
+    front = sorted(
+        (row for row in rows if name in row["fronts"]), key=lambda row: row["bytes"]
+    )
+    at, value = _megabytes(rows), abs(search_tables.column(rows, name))
+    heavy = len(rows) > MANY
+    dots = {"ms": 2 if heavy else 4 if len(rows) > FEW else 8, "rasterized": heavy}
+    axes.plot(at, value, ".", color=PALE, label="sets", **dots)
+    axes.plot(
+        _megabytes(front),
+        abs(search_tables.column(front, name)),
+        "o-",
+        drawstyle="steps-post",
+        color=BLUE,
+        ms=3,
+        lw=1,
+        label="Pareto front",
+    )
+    bare = [found["unprotected"]]
+    at, value = _megabytes(bare), abs(search_tables.column(bare, name))
+    axes.plot(at, value, "v", color="black", ms=6, label="unprotected")
+    full = [found["full_bytes"] / 1e6]
+    axes.plot(full, [0.0], "*", color="black", ms=9, label="full precision")
+    proposed = search_tables.proposed_row(found)
+    if proposed is not None:
+        label = f"proposed {search_tables.set_name(proposed)}"
+        at, value = _megabytes([proposed]), abs(search_tables.column([proposed], name))
+        # hollow, since a dot of the front may lie below
+        axes.plot(at, value, "D", color=RED, mfc="none", ms=6, mew=1.6, label=label)
+    axes.axhline(0, color="black", lw=0.8, zorder=0)
+
+
+def _megabytes(rows: Sequence[dict[str, Any]]) -> Float[np.ndarray, " row"]:
+    return search_tables.column(rows, "bytes") / 1e6
+
+
+def _effective_bits(axes: matplotlib.axes.Axes, found: dict[str, Any]) -> None:
+    """A second axis of bits per weight, which grow in proportion to bytes."""
+    rows = [row for row in [found["unprotected"], *found["sets"]] if _has_bits(row)]
+    least, most = (extreme(rows, key=_size, default=None) for extreme in (min, max))
+    if least is None or most is None or _size(least) == _size(most):
+        return
+    gained = most["effective_bits"] - least["effective_bits"]
+    slope = 1e6 * gained / (_size(most) - _size(least))
+    if slope <= 0:
+        return
+    start = least["effective_bits"] - slope * _size(least) / 1e6
+    bits = axes.secondary_xaxis(
+        "top", functions=(lambda x: start + slope * x, lambda y: (y - start) / slope)
+    )
+    bits.set_xlabel("bits per weight", fontsize=8)
+    bits.tick_params(labelsize=8)
+
+
+def _size(row: dict[str, Any]) -> int:
+    return row["bytes"]
+
+
+def _has_bits(row: dict[str, Any]) -> bool:
+    return row.get("effective_bits") is not None

@@ -1,0 +1,335 @@
+"""What `search` and `merge` do: plan, evaluate through the store, and explain."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure.disparity import Contrast
+from jaxdisp.models import storage
+from jaxdisp.models.model import Model
+from jaxdisp.models.quantized import Quantizer, check_quantizer
+from jaxdisp.report import (
+    search_certificates,
+    search_explained,
+    search_lattice,
+    search_results,
+)
+from jaxdisp.report.search_lattice import Lattice, Search
+from jaxdisp.search import (
+    hosts,
+    lattice,
+    memory,
+    merging,
+    plan,
+    store,
+    sweep,
+    trie,
+)
+
+STORE = "store.sqlite"
+Advance = Callable[[int], object]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Means:
+    """How a search is carried out, which its results do not depend on.
+
+    `memory` is an amount such as `4GiB`; `shard` is `i/n`; `hosts` says how processes
+    find one another (`hosts.join`).
+    """
+
+    memory: str | None = None
+    shard: str | None = None
+    hosts: str | None = None
+
+
+def begin(means: Means) -> None:
+    """Joins other processes, if there are any; before anything is computed.
+
+    Args:
+        means: of the search.
+
+    Raises:
+        ValueError: if they cannot be reached, or shards are asked for besides.
+
+    Reference: our own definition.
+    """
+    if means.hosts is None:
+        return
+    if means.shard is not None:
+        raise ValueError("--hosts divides the work itself; leave out --shard")
+    hosts.join(means.hosts)
+
+
+def first() -> bool:
+    """Says whether this is the process that shows and writes results.
+
+    Reference: our own definition.
+    """
+    return hosts.place()[0] == 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Inputs:
+    """Everything a search needs, opened and checked."""
+
+    model: Model
+    corpus: corpora.Corpus
+    quantizer: Quantizer
+    search: Search
+    chosen: Contrast | None
+    seed: int
+    lattice: Lattice
+    shard: tuple[int, int]
+    limit: int | None
+
+
+def check(
+    model: Model,
+    corpus: corpora.Corpus,
+    quantizer: Quantizer,
+    search: Search,
+    means: Means,
+    *,
+    chosen: Contrast | None,
+    seed: int,
+) -> Inputs:
+    """Checks a search against its model before any work is done.
+
+    Args:
+        model: an open model.
+        corpus: the sentences to measure.
+        quantizer: of version 1, but for its word length.
+        search: which sets, and what for.
+        means: how.
+        chosen: which languages are compared.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: if anything a user gave is wrong.
+
+    Reference: our own definition.
+    """
+    objective = search_lattice.objective_name(search.objective)
+    search_results.check_objective(objective, chosen)
+    made = search_lattice.quantizers(quantizer, search.bits)
+    for each in made:
+        check_quantizer(model, each)
+    return Inputs(
+        model=model,
+        corpus=corpus,
+        quantizer=made[0],
+        search=dataclasses.replace(search, objective=objective),
+        chosen=chosen,
+        seed=seed,
+        lattice=search_lattice.build(model, made[0], search),
+        shard=parse_shard(means.shard),
+        limit=None if means.memory is None else memory.parse(means.memory),
+    )
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Reads `i/n`; None is everything.
+
+    Args:
+        text: as typed.
+
+    Raises:
+        ValueError: unless `1 <= i <= n` (0 counts as n).
+
+    Reference: our own definition.
+    """
+    if text is None:
+        return 0, 1
+    number, slash, total = text.partition("/")
+    if not (slash and number.isdecimal() and total.isdecimal()):
+        raise ValueError(f"--shard {text}: must be i/n, such as 1/4")
+    shard = int(number), int(total)
+    if not 0 <= shard[0] <= shard[1] or shard[1] == 0:
+        raise ValueError(f"--shard {text}: i must be 1 to n (0 counts as n)")
+    return shard
+
+
+def planned(inputs: Inputs) -> plan.Plan:
+    """Plans the evaluation of full precision and all rows of the lattice.
+
+    Args:
+        inputs: of the search.
+
+    Raises:
+        ValueError: if memory does not suffice.
+
+    Reference: our own definition.
+    """
+    n_layers = inputs.model.config.n_layers
+    full = np.zeros((1, n_layers + 1), int)
+    rows = lattice.with_outside(inputs.lattice.rows, lattice.QUANTIZED)
+    return plan.make(
+        inputs.model,
+        inputs.corpus,
+        np.concatenate([full, rows]),
+        search_lattice.quantizers(inputs.quantizer, inputs.search.bits),
+        limit=inputs.limit,
+    )
+
+
+def work(made: plan.Plan) -> int:
+    """Counts the sentences of all assignments, for a progress bar.
+
+    Args:
+        made: the plan.
+
+    Reference: our own definition.
+    """
+    return made.trie.n_subsets * sum(len(text.places) for text in made.texts)
+
+
+def evaluate(
+    made: plan.Plan,
+    directory: pathlib.Path | None,
+    advance: Advance,
+    shard: tuple[int, int] | None = (0, 1),
+) -> np.ndarray:
+    """Evaluates what the store lacks and returns all losses.
+
+    Args:
+        made: the plan.
+        directory: of the run, which holds the store; None keeps it in memory.
+        advance: called with the number of sentences done since the last call.
+        shard: `(i, n)` as in `plan.wanted`; processes of several hosts have their own;
+            None evaluates nothing.
+
+    Returns:
+        Losses by subset and place, NaN in other shards.
+
+    Raises:
+        ValueError: if the store is damaged or of another version.
+        FloatingPointError: if a loss is not finite; what is finished is kept.
+        OSError: if the store cannot be written, as when the disk is full.
+
+    Reference: our own definition.
+    """
+    place = hosts.place()
+    if place[1] > 1:
+        shard = place
+    name = f"store-{place[0]}.sqlite" if place[0] else STORE
+    kept = store.open_store(None if directory is None else directory / name)
+    try:
+        if shard is not None:
+            sweep.fill(made, kept, shard=shard, progress=advance)
+        losses = sweep.table(made, kept)
+        return hosts.gather(losses) if place[1] > 1 else losses
+    finally:
+        store.close(kept)
+
+
+def merge(sources: Sequence[pathlib.Path], directory: pathlib.Path) -> None:
+    """Adds the cells of several shards' stores to one store.
+
+    Args:
+        sources: run directories of the shards.
+        directory: of the run that all of them become.
+
+    Raises:
+        ValueError: if a store is missing or damaged, or they contradict one another.
+        OSError: if the disk is full.
+
+    Reference: our own definition.
+    """
+    opened: list[store.Store] = []
+    try:
+        for source in sources:
+            if not (source / STORE).is_file():
+                raise ValueError(f"{source}: holds no {STORE}; name runs of `search`")
+            opened.append(store.open_store(source / STORE))
+        target = store.open_store(directory / STORE)
+        opened.append(target)
+        merging.merge(target, opened[:-1])
+    finally:
+        for each in opened:
+            store.close(each)
+
+
+def results(inputs: Inputs, made: plan.Plan, losses: np.ndarray) -> dict[str, Any]:
+    """Turns all losses of a search into its results.
+
+    Args:
+        inputs: of the search.
+        made: its plan.
+        losses: by subset and place.
+
+    Raises:
+        ValueError: if some are missing.
+
+    Reference: our own definition.
+    """
+    rows = lattice.with_outside(inputs.lattice.rows, lattice.QUANTIZED)
+    versions = search_lattice.quantizers(inputs.quantizer, inputs.search.bits)
+    found = search_results.measured(
+        inputs.corpus,
+        sweep.evaluation(made, losses),
+        inputs.lattice,
+        chosen=inputs.chosen,
+        objective=inputs.search.objective,
+        effective_bits=storage.effective_bits(inputs.model, versions, rows),
+        seed=inputs.seed,
+    )
+    content = {
+        "search_sentences": inputs.corpus.n_sentences,
+        "quantizers": [dataclasses.asdict(each) for each in versions],
+        "full_bytes": int(inputs.lattice.n_bytes[search_results.ALL]),
+        **evaluations(inputs, made),
+    }
+    content |= search_results.rows(found)
+    content |= search_explained.explained(found)
+    return content | {
+        "certificates": search_certificates.certificates(
+            found, inputs.model, inputs.quantizer
+        )
+    }
+
+
+def evaluations(inputs: Inputs, made: plan.Plan) -> dict[str, int]:
+    """Counts layer evaluations: of the sets asked for, of all rows, without sharing.
+
+    Args:
+        inputs: of the search.
+        made: its plan.
+
+    Reference: our own definition.
+    """
+    asked = lattice.with_outside(
+        inputs.lattice.rows[inputs.lattice.asked], lattice.QUANTIZED
+    )
+    alone = trie.build(asked)
+    return {
+        "layer_evaluations": trie.layer_evaluations(alone),
+        "layer_evaluations_with_references": trie.layer_evaluations(made.trie),
+        "layers_without_sharing": alone.n_subsets * alone.depth,
+    }
+
+
+def forecast(inputs: Inputs, made: plan.Plan) -> dict[str, Any]:
+    """Says what a search will cost, without evaluating anything but one timed layer.
+
+    Args:
+        inputs: of the search.
+        made: its plan.
+
+    Reference: our own definition.
+    """
+    share = float(plan.wanted(made, inputs.shard).mean())
+    cost = plan.cost(made)
+    return {
+        **cost,
+        **evaluations(inputs, made),
+        "sets": len(inputs.lattice.asked),
+        "share": share,
+        "minutes": share * sweep.seconds(made) / 60,
+        "device": jax.devices()[0].device_kind,
+    }

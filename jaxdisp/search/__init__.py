@@ -1,0 +1,1 @@
+"""Search: every protection set, exactly, and how good it really is."""

@@ -1,0 +1,260 @@
+"""The plan of a search: its trie, its batches of sentences, and what they will cost."""
+
+import collections
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Int
+
+from jaxdisp.measure import batches, cube
+from jaxdisp.measure.corpus import Corpus
+from jaxdisp.models.model import Model
+from jaxdisp.models.quantized import Quantizer, touches_outside
+from jaxdisp.search import cost as costs
+from jaxdisp.search import engine, keys, memory, passages, trie, weights
+
+THREADS = 2
+"""On a CPU: the second fills the moments in which XLA works on one core."""
+ROWS = {"cpu": 1152}
+ROWS_ON_ACCELERATORS = 2**15
+MOST = 64
+FLOAT = 4
+INNER = 12
+"""Numbers per token and width that a layer holds at once: states before and after,
+keys, queries, values, an inner layer of four widths before and after its activation."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Text:
+    """A batch of sentences as the engine takes it.
+
+    `places` are those of its sentences among all languages' and sentences; sentences
+    beyond are empty. `digest` identifies its tokens.
+    """
+
+    passage: passages.Passage
+    places: Int[np.ndarray, " place"]
+    digest: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """Everything that a search will do.
+
+    `rows` is how many tokens a call takes, `most` how many nodes of a level are
+    computed before the next level, `copied` whether all versions of all weights are
+    held; `peak_bytes` is what that takes at most, above the model itself.
+    """
+
+    model: Model
+    corpus: Corpus
+    quantizers: tuple[Quantizer, ...]
+    trie: trie.Trie
+    texts: tuple[Text, ...]
+    rows: int
+    most: int
+    copied: bool
+    peak_bytes: int
+
+    @property
+    def n_cells(self) -> int:
+        """Pairs of an assignment and a batch of sentences."""
+        return self.trie.n_subsets * len(self.texts)
+
+
+def canonical(
+    model: Model,
+    quantizers: Sequence[Quantizer],
+    sites: Int[np.ndarray, "config site"],
+) -> Int[np.ndarray, "config site"]:
+    """Writes what lies outside the layers as full precision where nothing touches it.
+
+    Assignments that differ in nothing that is computed become equal.
+
+    Args:
+        model: an open model.
+        quantizers: of versions 1, 2, ...
+        sites: version of each layer, then of the parameters outside the layers.
+
+    Reference: our own definition.
+    """
+    touched = np.array([False, *(touches_outside(model, q) for q in quantizers)])
+    outside = np.where(touched[sites[:, -1]], sites[:, -1], 0)
+    return np.column_stack([sites[:, :-1], outside])
+
+
+def make(
+    model: Model,
+    corpus: Corpus,
+    assignments: Int[np.ndarray, "config entry"] | Sequence[Sequence[int]],
+    quantizers: Sequence[Quantizer],
+    *,
+    limit: int | None = None,
+) -> Plan:
+    """Plans the evaluation of assignments on a corpus, within a limit of memory.
+
+    Definition: batches of at most `rows` tokens; as many nodes together as memory
+    holds, up to 64, which changes the order of work and no more; copies of the weights
+    if half of the memory holds them.
+
+    Args:
+        model: an open model.
+        corpus: parallel text whose sentences fit into the model's context.
+        assignments: per configuration one integer per layer, and optionally one more
+            for the parameters outside the layers (else they stay in full precision).
+        quantizers: how versions 1, 2, ... are rounded.
+        limit: bytes to take at most, above the model itself; None is half of what is
+            free.
+
+    Raises:
+        ValueError: if an assignment has the wrong length or names no version, or memory
+            does not suffice for one node per level.
+
+    Reference: our own definition.
+    """
+    sites = cube.check_assignments(assignments, model.config.n_layers, len(quantizers))
+    built = trie.build(canonical(model, quantizers, sites))
+    allowed = memory.default() if limit is None else limit
+    rows = ROWS.get(jax.default_backend(), ROWS_ON_ACCELERATORS)
+    texts = _texts(model, corpus, rows)
+    copied = weights.needed_bytes(model, quantizers) <= allowed / 2
+    of_weights = _weight_bytes(model, quantizers, copied=copied)
+    most = MOST
+    needed = of_weights + _state_bytes(model, built, texts, rows, most)
+    while needed > allowed and most > 1:
+        most //= 2
+        needed = of_weights + _state_bytes(model, built, texts, rows, most)
+    if needed > allowed:
+        raise ValueError(
+            f"memory of {allowed / 2**20:.0f} MiB does not suffice: this model and text"
+            f" need {needed / 2**20:.0f} MiB; raise --memory"
+        )
+    return Plan(
+        model=model,
+        corpus=corpus,
+        quantizers=tuple(quantizers),
+        trie=built,
+        texts=texts,
+        rows=rows,
+        most=most,
+        copied=copied,
+        peak_bytes=needed,
+    )
+
+
+def _texts(model: Model, corpus: Corpus, rows: int) -> tuple[Text, ...]:
+    encoded = cube.encode(model, corpus)
+    cube.check_lengths(encoded, corpus, model.config.context)
+    flat = [sentence for language in encoded for sentence in language]
+    n_devices = jax.local_device_count()
+    made = []
+    for batch in batches.make_batches(
+        flat, model.config.context, tokens=rows, multiple=n_devices
+    ):
+        n_rows = max(passages.rows_needed(mask, n_devices) for mask in batch.mask)
+        size = batch.tokens.shape[1]
+        for number, (tokens, mask) in enumerate(
+            zip(batch.tokens, batch.mask, strict=True)
+        ):
+            places = batch.places[number * size : (number + 1) * size]
+            if places.size:
+                real = slice(len(places))
+                made.append(
+                    Text(
+                        passage=passages.passage(
+                            tokens, mask, n_rows=n_rows, n_devices=n_devices
+                        ),
+                        places=places,
+                        digest=keys.piece_of(tokens[real], mask[real]),
+                    )
+                )
+    return tuple(made)
+
+
+def _weight_bytes(
+    model: Model, quantizers: Sequence[Quantizer], *, copied: bool
+) -> int:
+    needed = weights.needed_bytes(model, quantizers)
+    if copied:
+        return needed
+    return needed * weights.KEPT // model.config.n_layers // (len(quantizers) + 1)
+
+
+def _state_bytes(
+    model: Model, built: trie.Trie, texts: Sequence[Text], rows: int, most: int
+) -> int:
+    """Bytes of hidden states, of one call and of its logits, in all threads."""
+    width, vocabulary = model.config.width, model.config.vocabulary
+    largest = max(text.passage.tokens.size for text in texts)
+    states = trie.most_states(built, most) * largest * width
+    call = max(rows, largest) * INNER * width
+    logits = 3 * max(engine.LOGITS_AT_ONCE, engine.LEAST_ROWS * vocabulary)
+    return FLOAT * THREADS * (states + call + logits)
+
+
+def wanted(
+    plan: Plan, shard: tuple[int, int] = (0, 1)
+) -> Bool[np.ndarray, "text subset"]:
+    """Marks the cells that one of several shards evaluates.
+
+    Definition: the groups of `trie.walk`, text by text, are cut into `n` runs of nearly
+    as many cells; shard `i` takes run `i mod n`, so that 0 to n - 1 and 1 to n both
+    cover everything.
+
+    Args:
+        plan: of the search.
+        shard: `(i, n)`.
+
+    Raises:
+        ValueError: unless `0 <= i <= n` and `n >= 1`.
+
+    Reference: our own definition.
+    """
+    number, total = shard
+    if not (total >= 1 and 0 <= number <= total):
+        raise ValueError(
+            f"shard {number}/{total}: must be i/n with i from 1 to n (0 counts as n)"
+        )
+    marks = np.zeros((len(plan.texts), plan.trie.n_subsets), bool)
+    for text in range(len(plan.texts)):
+        for group in trie.groups(plan.trie, plan.most):
+            first = text * plan.trie.n_subsets + group.start
+            if first * total // plan.n_cells == number % total:
+                marks[text, group.start : group.stop] = True
+    return marks
+
+
+def cost(plan: Plan) -> dict[str, Any]:
+    """Counts what a search computes, before anything is evaluated.
+
+    Definition: `layer_evaluations` as `trie.layer_evaluations`, for every batch of
+    sentences; `flops` by XLA's count of the operations of each program.
+
+    Args:
+        plan: of the search.
+
+    Reference: our own definition.
+    """
+    n_nodes = trie.layer_evaluations(plan.trie)
+    model = plan.model
+    shapes = collections.Counter(
+        (text.passage.tokens.shape, text.passage.rows.size) for text in plan.texts
+    )
+    flops = 0.0
+    for shape, number in shapes.items():
+        layer, readout = costs.flops(
+            model.architecture, model.config, model.params, *shape
+        )
+        flops += number * (n_nodes * layer + plan.trie.n_subsets * readout)
+    return {
+        "assignments": plan.trie.n_subsets,
+        "batches": len(plan.texts),
+        "cells": plan.n_cells,
+        "layer_evaluations": n_nodes,
+        "layers_without_sharing": plan.trie.n_subsets * plan.trie.depth,
+        "flops": flops,
+        "memory_bytes": plan.peak_bytes,
+    }
