@@ -186,6 +186,14 @@ def search(
             "ADDRESS:PORT,N,I for process I of N.",
         ),
     ] = None,
+    guided: Annotated[
+        int | None,
+        typer.Option(
+            "--guided",
+            help="Measure so many sets at most, chosen as the search goes, where there "
+            "are too many to measure all.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
     ] = False,
@@ -202,7 +210,8 @@ def search(
     Killed at any moment, the same command goes on where it stopped.
     """
     options = dict(locals())
-    for name in ("keep", "every", "sets", "budget", "objective", "quantizers"):
+    chosen = ("keep", "every", "sets", "budget", "objective", "quantizers", "guided")
+    for name in chosen:
         options.pop(name)
     how = {name: options.pop(name) for name in ("memory", "shard", "hosts", "dry_run")}
     from jaxdisp.report import search_lattice
@@ -216,6 +225,7 @@ def search(
             budget=budget,
             objective=search_lattice.objective_name(objective),
             bits=bits,
+            guided=guided,
         )
     except ValueError as error:
         console.refuse(str(error))

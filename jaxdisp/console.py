@@ -5,6 +5,7 @@ functions, so that `jaxdisp --help` answers at once.
 """
 
 import json
+import os
 import pathlib
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -76,6 +77,23 @@ def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
     return Settings(command=command, quantizer=Quantizer(**quantizer), **options)
 
 
+def keep_compiled() -> None:
+    """Keeps compiled programs in the user's cache, so that they are compiled once.
+
+    `JAX_COMPILATION_CACHE_DIR` names another place; set to nothing, none is kept.
+
+    Reference: JAX's persistent compilation cache.
+    """
+    import jax
+
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    home = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    place = pathlib.Path(home) / "jaxdisp" / "compiled"
+    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
 def execute(
     command: str, options: dict[str, Any], how: dict[str, Any] | None = None
 ) -> None:
@@ -90,6 +108,7 @@ def execute(
     """
     from jaxdisp.report import runs, searching, settings
 
+    keep_compiled()
     how = dict(how or {})
     dry_run = how.pop("dry_run", False)
     output, as_json = options.pop("output"), options.pop("as_json")

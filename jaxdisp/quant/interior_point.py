@@ -166,7 +166,7 @@ def _step(problem: _Problem, point: _Point) -> _Point:
     scaled = rows / curvature
     price_step = np.linalg.solve(
         scaled @ rows.T + np.diag(slack / price),
-        missing - slack + target / price + scaled @ slope,
+        missing - slack + target / price - scaled @ slope,
     )
     noise_step = -(slope + price_step @ rows) / curvature
     slack_step = -missing - rows @ noise_step

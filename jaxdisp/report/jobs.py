@@ -29,7 +29,8 @@ def work(settings: Settings, inputs: Inputs) -> int:
     """
     total = sum(searching.work(made) for made in _plans(settings, inputs).values())
     if inputs.searched is not None:
-        total += searching.work(searching.planned(inputs.searched))
+        searched = inputs.searched
+        total += searching.work(searching.planned(searched), searched.search.guided)
     if inputs.compared is not None:
         passes = 2 if settings.command == "clip" else 1
         read = passes * inputs.compared.calibration.n_sentences
@@ -143,7 +144,8 @@ def _measured(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, made in _plans(settings, inputs).items():
-        losses = searching.evaluate(made, _directory(run), advance)
+        with searching.opened(_directory(run)) as kept:
+            losses = searching.evaluate(made, kept, advance)
         everything = sweep.evaluation(made, losses)
         about = ft.partial(_survey, settings, inputs, made, found=everything)
         if name == "base":
@@ -168,12 +170,14 @@ def _measured(
 def _searched(
     inputs: searching.Inputs, run: runs.Run | None, advance: Advance, *, evaluate: bool
 ) -> dict[str, Any]:
-    made = searching.planned(inputs)
-    shard = inputs.shard if evaluate else None
-    losses = searching.evaluate(made, _directory(run), advance, shard)
+    with searching.opened(_directory(run)) as kept:
+        inputs, known = searching.explore(inputs, kept, advance)
+        made = searching.planned(inputs)
+        shard = inputs.shard if evaluate else None
+        losses = searching.evaluate(made, kept, advance, shard)
     if inputs.shard[1] > 1:
         return {"shard": list(inputs.shard), "cells": int(np.sum(~np.isnan(losses)))}
-    return searching.results(inputs, made, losses)
+    return searching.results(inputs, made, losses) | known
 
 
 def _directory(run: runs.Run | None) -> pathlib.Path | None:

@@ -67,7 +67,8 @@ where sets are nearly equal. {{ search.best }}</p>
 {% if search.interactions %}
 <h3>What layers are worth together</h3>
 <p><img src="{{ images["interactions"] }}" alt="interactions of layers"></p>
-<p>{{ search.together }} {{ search.surrogate }}</p>
+{% for sentence in search.sentences %}<p>{{ sentence }}</p>
+{% endfor %}
 {% endif %}
 <h3>What it costs</h3>
 <p><img src="{{ images["pareto"] }}" alt="bytes against losses"></p>
@@ -159,8 +160,7 @@ def _search(found: dict[str, Any]) -> dict[str, Any]:
         "best": search_tables.best_sentence(rows),
         "shares": bool(found["layers"]),
         "interactions": bool(found["interactions"]),
-        "together": " ".join(search_tables.interaction_lines(found["interactions"])),
-        "surrogate": found["surrogate"]["sentence"],
+        "sentences": [*found["sentences"], found["surrogate"]["sentence"]],
         "certificates": found["certificates"]["sentences"],
     }
 

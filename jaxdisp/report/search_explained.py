@@ -28,7 +28,29 @@ def explained(found: Measured) -> dict[str, Any]:
     content["synergy"] = _synergy(found, added, table)
     content["surrogate"] = _surrogate(found)
     content["mediant"] = _mediant(found, added, table)
+    content["sentences"] = _sentences(content)
     return content
+
+
+def _sentences(content: dict[str, Any]) -> list[str]:
+    """What first and last layer do together, and which layers only seem harmful."""
+    made = []
+    if (both := content["synergy"]) is not None:
+        layers = " and ".join(map(str, both["layers"]))
+        made.append(
+            f"Protecting {layers} together saves {both['mean']:+.2f} "
+            f"[{both['mean_low']:+.2f}, {both['mean_high']:+.2f}] nats beyond what each "
+            "saves alone (mean over languages)."
+        )
+    seeming = [row for row in content["mediant"] if row["harmful_only_in_ratio"]]
+    if seeming:
+        layers = ", ".join(str(row["layer"]) for row in seeming)
+        made.append(
+            f"Protecting layer {layers} alone raises the ratio of what the two sides "
+            "lose although neither loses more: a ratio rises with any layer whose own "
+            "is below the average."
+        )
+    return made
 
 
 def _shapley(found: Measured, added: np.ndarray, table: np.ndarray) -> dict[str, Any]:

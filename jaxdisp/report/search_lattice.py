@@ -26,7 +26,8 @@ class Search:
     One of `keep` (all sets of so many layers), `every` (all assignments), `sets`
     (`0,9,11;0,11`) and `budget` (`24%`, `3.2MB`, `4.5bits`). `bits` are the word
     lengths of versions 1, 2, ...; a kept layer is in full precision or, with several,
-    in one of the versions after the first.
+    in one of the versions after the first. `guided` is how many sets to measure at
+    most, chosen as the search goes; None measures all.
     """
 
     keep: int | None = None
@@ -35,6 +36,7 @@ class Search:
     budget: str | None = None
     objective: str = "worst"
     bits: tuple[int, ...] = (4,)
+    guided: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,7 +110,8 @@ def build(model: Model, first: Quantizer, search: Search) -> Lattice:
     """Lists the assignments asked for, and the ones that rankings are explained by.
 
     Definition: beside those asked for, no layer and every layer quantized, each layer
-    quantized alone (for the additive surrogate), and every subset of up to three layers
+    quantized alone and protected alone (for the additive surrogate, for shares of
+    layers), and every subset of up to three layers
     of the sets asked for (for interactions); of sets of more than three layers, every
     subset of up to two.
 
@@ -123,16 +126,36 @@ def build(model: Model, first: Quantizer, search: Search) -> Lattice:
 
     Reference: our own definition.
     """
-    n_layers = model.config.n_layers
     made = quantizers(first, search.bits)
     asked = _asked(model, made, search)
     kept = [lattice.protected_layers(row) for row in asked if set(row) <= {0, 1}]
+    return around(model, made, asked, kept)
+
+
+def around(
+    model: Model,
+    made: Sequence[Quantizer],
+    asked: Int[np.ndarray, "set layer"],
+    kept: Sequence[Sequence[int]],
+) -> Lattice:
+    """Adds to assignments the ones that they are explained by.
+
+    Args:
+        model: an open model.
+        made: quantizers of versions 1, 2, ...
+        asked: the assignments.
+        kept: sets of protected layers whose interactions are wanted.
+
+    Reference: our own definition.
+    """
+    n_layers = model.config.n_layers
     largest = max((len(members) for members in kept), default=0)
-    every = search.every or largest <= ORDER
-    smaller = lattice.downward(kept, ORDER if every else 2)
+    every = len(asked) == (len(made) + 1) ** n_layers
+    smaller = lattice.downward(kept, ORDER if every or largest <= ORDER else 2)
     parts = [
         lattice.uniform(n_layers),
         *(lattice.one_quantized(n_layers, q) for q in range(1, len(made) + 1)),
+        lattice.protecting(np.arange(n_layers)[:, None], n_layers),
         lattice.protecting(smaller, n_layers),
         asked,
     ]
@@ -156,6 +179,8 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _asked(model: Model, made: Sequence[Quantizer], search: Search) -> np.ndarray:
+    if search.guided is not None:  # what it asks for is found on the way
+        return lattice.uniform(model.config.n_layers)[1:]
     ways = {
         "--keep": search.keep is not None,
         "--all": search.every,
@@ -193,17 +218,32 @@ def _keeping(n_layers: int, versions: int, keep: int) -> np.ndarray:
 
 
 def _within(model: Model, made: Sequence[Quantizer], text: str) -> np.ndarray:
-    of_layers = storage.layer_bytes(model, made)
+    of_layers, limit = storage.layer_bytes(model, made), room(model, made, text)
+    _check_number(budget.count_within(of_layers, limit), f"--budget {text}")
+    return budget.within(of_layers, limit)
+
+
+def room(model: Model, made: Sequence[Quantizer], text: str) -> int:
+    """Returns the bytes that a budget leaves for the layers.
+
+    Args:
+        model: an open model.
+        made: quantizers of versions 1, 2, ...
+        text: the budget as typed.
+
+    Raises:
+        ValueError: if it is not a budget, or nothing fits.
+
+    Reference: as `budget.limit_bytes`.
+    """
     outside = storage.outside_bytes(model, made)
     limit = budget.limit_bytes(
         budget.parse_budget(text),
-        of_layers,
+        storage.layer_bytes(model, made),
         outside,
         storage.count_quantizable(model, made),
     )
-    room = limit - int(outside[lattice.QUANTIZED])
-    _check_number(budget.count_within(of_layers, room), f"--budget {text}")
-    return budget.within(of_layers, room)
+    return limit - int(outside[lattice.QUANTIZED])
 
 
 def _check_number(number: int, option: str) -> None:

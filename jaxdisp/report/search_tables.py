@@ -91,7 +91,7 @@ def proposed_row(found: dict[str, Any]) -> dict[str, Any] | None:
         return None
     layers = found["proposed"]["layers"]
     same = (row for row in found["sets"] if row["layers"] == layers)
-    return next((row for row in same if max(row["assignment"]) <= 1), None)
+    return next((row for row in same if True), None)
 
 
 def excludes_zero(low: float | None, high: float | None) -> bool:

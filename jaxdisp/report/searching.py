@@ -1,14 +1,17 @@
 """What `search` and `merge` do: plan, evaluate through the store, and explain."""
 
+import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import disparity
+from jaxdisp.measure.degradation import losses_added
 from jaxdisp.measure.disparity import Contrast
 from jaxdisp.models import storage
 from jaxdisp.models.model import Model
@@ -16,6 +19,7 @@ from jaxdisp.models.quantized import Quantizer, check_quantizer
 from jaxdisp.report import (
     search_certificates,
     search_explained,
+    search_guided,
     search_lattice,
     search_results,
 )
@@ -116,6 +120,10 @@ def check(
     Reference: our own definition.
     """
     objective = search_lattice.objective_name(search.objective)
+    shard = parse_shard(means.shard)
+    search_guided.check(search)
+    if search.guided is not None and shard[1] > 1:
+        raise ValueError("--guided chooses sets as it goes: leave out --shard")
     search_results.check_objective(objective, chosen)
     made = search_lattice.quantizers(quantizer, search.bits)
     for each in made:
@@ -128,7 +136,7 @@ def check(
         chosen=chosen,
         seed=seed,
         lattice=search_lattice.build(model, made[0], search),
-        shard=parse_shard(means.shard),
+        shard=shard,
         limit=None if means.memory is None else memory.parse(means.memory),
     )
 
@@ -155,11 +163,12 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return shard
 
 
-def planned(inputs: Inputs) -> plan.Plan:
-    """Plans the evaluation of full precision and all rows of the lattice.
+def planned(inputs: Inputs, rows: np.ndarray | None = None) -> plan.Plan:
+    """Plans the evaluation of full precision and some assignments.
 
     Args:
         inputs: of the search.
+        rows: versions of the layers; None is all rows of the lattice.
 
     Raises:
         ValueError: if memory does not suffice.
@@ -168,30 +177,54 @@ def planned(inputs: Inputs) -> plan.Plan:
     """
     n_layers = inputs.model.config.n_layers
     full = np.zeros((1, n_layers + 1), int)
-    rows = lattice.with_outside(inputs.lattice.rows, lattice.QUANTIZED)
+    wanted = inputs.lattice.rows if rows is None else rows
+    sites = lattice.with_outside(wanted, lattice.QUANTIZED)
     return plan.make(
         inputs.model,
         inputs.corpus,
-        np.concatenate([full, rows]),
+        np.concatenate([full, sites]),
         search_lattice.quantizers(inputs.quantizer, inputs.search.bits),
         limit=inputs.limit,
     )
 
 
-def work(made: plan.Plan) -> int:
+def work(made: plan.Plan, guided: int | None = None) -> int:
     """Counts the sentences of all assignments, for a progress bar.
 
     Args:
         made: the plan.
+        guided: sets that are added to it at most.
 
     Reference: our own definition.
     """
-    return made.trie.n_subsets * sum(len(text.places) for text in made.texts)
+    n_subsets = made.trie.n_subsets + (guided or 0)
+    return n_subsets * sum(len(text.places) for text in made.texts)
+
+
+@contextlib.contextmanager
+def opened(directory: pathlib.Path | None) -> Iterator[store.Store]:
+    """Opens the store of a run; processes of several hosts have their own.
+
+    Args:
+        directory: of the run; None keeps the store in memory.
+
+    Raises:
+        ValueError: if it is damaged or of another version.
+
+    Reference: our own definition.
+    """
+    number = hosts.place()[0]
+    name = f"store-{number}.sqlite" if number else STORE
+    kept = store.open_store(None if directory is None else directory / name)
+    try:
+        yield kept
+    finally:
+        store.close(kept)
 
 
 def evaluate(
     made: plan.Plan,
-    directory: pathlib.Path | None,
+    kept: store.Store,
     advance: Advance,
     shard: tuple[int, int] | None = (0, 1),
 ) -> np.ndarray:
@@ -199,7 +232,7 @@ def evaluate(
 
     Args:
         made: the plan.
-        directory: of the run, which holds the store; None keeps it in memory.
+        kept: the store of the run.
         advance: called with the number of sentences done since the last call.
         shard: `(i, n)` as in `plan.wanted`; processes of several hosts have their own;
             None evaluates nothing.
@@ -208,7 +241,7 @@ def evaluate(
         Losses by subset and place, NaN in other shards.
 
     Raises:
-        ValueError: if the store is damaged or of another version.
+        ValueError: if the store is damaged.
         FloatingPointError: if a loss is not finite; what is finished is kept.
         OSError: if the store cannot be written, as when the disk is full.
 
@@ -217,15 +250,39 @@ def evaluate(
     place = hosts.place()
     if place[1] > 1:
         shard = place
-    name = f"store-{place[0]}.sqlite" if place[0] else STORE
-    kept = store.open_store(None if directory is None else directory / name)
-    try:
-        if shard is not None:
-            sweep.fill(made, kept, shard=shard, progress=advance)
-        losses = sweep.table(made, kept)
-        return hosts.gather(losses) if place[1] > 1 else losses
-    finally:
-        store.close(kept)
+    if shard is not None:
+        sweep.fill(made, kept, shard=shard, progress=advance)
+    losses = sweep.table(made, kept)
+    return hosts.gather(losses) if place[1] > 1 else losses
+
+
+def explore(
+    inputs: Inputs, kept: store.Store, advance: Advance
+) -> tuple[Inputs, dict[str, Any]]:
+    """Chooses the sets of a guided search by measuring; otherwise changes nothing.
+
+    Args:
+        inputs: of the search.
+        kept: the store of the run.
+        advance: called with the number of sentences done since the last call.
+
+    Raises: as `evaluate`.
+
+    Reference: our own definition.
+    """
+    if inputs.search.guided is None:
+        return inputs, {}
+
+    def measure(rows: np.ndarray) -> np.ndarray:
+        made = planned(inputs, rows)
+        found = sweep.evaluation(made, evaluate(made, kept, advance))
+        return losses_added(found, found.nll[0])[:, 1:]
+
+    weights = disparity.weights_of(inputs.chosen, inputs.corpus.languages)
+    built, known = search_guided.explore(
+        inputs.model, inputs.quantizer, inputs.search, weights, measure
+    )
+    return dataclasses.replace(inputs, lattice=built), {"guided": known}
 
 
 def merge(sources: Sequence[pathlib.Path], directory: pathlib.Path) -> None:

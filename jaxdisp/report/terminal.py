@@ -1,11 +1,13 @@
 """What the command line shows of a run, as lines of text."""
 
+import textwrap
 from typing import Any
 
 from jaxdisp.models.model import count_parameters
 from jaxdisp.report import clip_tables, search_tables, tables
 from jaxdisp.report.settings import Inputs, Settings, describe
 
+WIDTH = 110
 FEW_TEXTS = 10
 """Texts below which a bootstrap interval rests on too little to be trusted."""
 
@@ -34,7 +36,6 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         )
     if "degradation" in found:
         shown += _degradation(inputs, found)
-    searched = found if settings.command == "search" else found.get("search")
     if "shard" in found:
         number, total = found["shard"]
         return [
@@ -42,8 +43,7 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
             f"shard {number}/{total} is done; when all are: "
             "jaxdisp merge --output DIR SHARD_DIRECTORIES",
         ]
-    if searched is not None:
-        shown += ["", *search_tables.lines(searched)]
+    shown += _searched(found if settings.command == "search" else found.get("search"))
     if "matrices" in found:
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:
@@ -53,6 +53,18 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         shown.append(
             f"Only {found['n_groups']} texts: take these intervals with caution."
         )
+    return shown
+
+
+def _searched(found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    shown = ["", *search_tables.lines(found)]
+    more = list(found["sentences"])
+    if "guided" in found:
+        more.append(found["guided"]["sentence"])
+    for sentence in more:
+        shown += textwrap.wrap(sentence, WIDTH)
     return shown
 
 

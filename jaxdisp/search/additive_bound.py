@@ -188,7 +188,9 @@ def _aims(
     if weights is None:
         raise ValueError(f"objective {objective!r} needs the weights of two sides")
     low, high = weights
-    return {"low": low, "high": high, "difference": low - high}[objective][None]
+    gap = low - high  # its absolute value is the larger of both signs
+    sides = {"low": [low], "high": [high], "difference": [gap, -gap]}
+    return np.array(sides[objective])
 
 
 def values(

@@ -15,7 +15,7 @@ from jaxdisp.search.additive_bound import Certificate, Limit, Problem
 
 STATES = 4096
 """Totals of sizes to tell apart; where there are more, sizes are rounded down first."""
-WIDTH = 8192
+WIDTH = 4096
 ROUNDING = 1e-12
 # of the largest that an aim can be; sums are off by less
 
@@ -99,14 +99,15 @@ def candidates(problem: Problem, count: int, *, width: int = WIDTH) -> Candidate
     certificate = additive_bound.bound(problem)
     terms, sizes = problem.terms, problem.limit.sizes
     mixtures = _mixtures(certificate.mixture)
-    order = np.argsort(-np.ptp(np.tensordot(mixtures[0], terms, 1), axis=1))
+    spread = np.ptp(np.tensordot(mixtures[0], terms, 1), axis=1)
+    order = np.argsort(-spread, kind="stable")  # what decides most comes first
     terms, sizes = terms[:, order], sizes[order]
     limit = Limit(sizes=sizes, most=problem.limit.most, exactly=problem.limit.exactly)
     unit, tables = _tables(np.tensordot(mixtures, terms, 1), terms, limit)
     slack = ROUNDING * np.sum(np.max(np.abs(terms), axis=(0, 2)))
     cheapest = _after(np.min(sizes, axis=1))
     begun = _Begun(
-        assignments=np.zeros((1, 0), int),
+        assignments=np.zeros((1, 0), np.int16),  # most of what is copied
         aims=np.zeros((1, len(terms))),
         used=np.zeros(1, int),
         total=np.zeros(1, int),
@@ -121,7 +122,7 @@ def candidates(problem: Problem, count: int, *, width: int = WIDTH) -> Candidate
         dropped = np.delete(floors, kept)
         rest = min(rest, dropped.min(initial=np.inf) - slack)
         begun, ends = _taken(begun, kept), ends[kept]
-    found = begun.assignments[:, np.argsort(order)]
+    found = begun.assignments[:, np.argsort(order)].astype(int)
     ranked = np.lexsort((*found.T[::-1], ends))
     beyond = ends[ranked[count:]]
     rest = min(rest, beyond.min(initial=np.inf))
@@ -221,7 +222,7 @@ def _longer(
     rounded: Int[np.ndarray, " version"],
 ) -> _Begun:
     """Decides the next layer in every way."""
-    versions = np.tile(np.arange(len(sizes)), len(begun.used))
+    versions = np.tile(np.arange(len(sizes), dtype=np.int16), len(begun.used))
     parents = np.arange(len(begun.used)).repeat(len(sizes))
     return _Begun(
         assignments=np.column_stack([begun.assignments[parents], versions]),

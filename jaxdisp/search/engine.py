@@ -70,8 +70,9 @@ def losses(
     Reference: our own definition.
     """
     for subsets, states in finals(engine, trie, text, wanted):
-        outside = trie.sites[subsets, 0]
-        yield subsets, _read(engine, text, outside, states)
+        read = _read(engine, text, trie.sites[subsets, 0], states)
+        del states  # which would outlive their nodes while the next are computed
+        yield subsets, read
 
 
 def finals(
@@ -111,8 +112,9 @@ def finals(
             for node in step.nodes:
                 del levels[step.level][node]
         elif isinstance(step, tries.Apply):
-            fresh = _applied(engine, step, levels[step.level - 1], together)
-            levels.setdefault(step.level, {}).update(fresh)
+            levels.setdefault(step.level, {}).update(
+                _applied(engine, step, levels[step.level - 1], together)
+            )
         else:
             subsets = np.array(step.subsets)
             subsets = subsets[wanted[subsets]]

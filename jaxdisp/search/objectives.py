@@ -83,6 +83,29 @@ def objectives(
     )
 
 
+def estimates(
+    added: Float[np.ndarray, "sentence subset language"],
+    *,
+    weights: Float[np.ndarray, "side language"],
+    objective: str,
+) -> Float[np.ndarray, " subset"]:
+    """Measures one objective of every set, without draws.
+
+    Definition: `estimate` of `objectives`.
+
+    Args:
+        added: nats added to each sentence against full precision.
+        weights: of each language in the low and the high mean, each row summing to 1.
+        objective: one of `OBJECTIVES`.
+
+    Reference: our own definition.
+    """
+    with jax.enable_x64(True):
+        losses = jnp.asarray(added.mean(axis=0), np.float64)
+        sides = jnp.asarray(weights, np.float64)
+        return np.asarray(_value(losses, sides, objective))
+
+
 def chosen(
     found: Objectives, rows: Bool[np.ndarray, " subset"] | Int[np.ndarray, " set"]
 ) -> Objectives:
@@ -159,5 +182,11 @@ def _measured(
         ]
     )
     losses = sums / n_sentences[:, None, None]
-    found = jax.vmap(lambda x: disparity.measures(x, sides)[objective])(losses)
+    return jax.vmap(lambda x: _value(x, sides, objective))(losses)
+
+
+def _value(
+    losses: Float[Array, "subset language"], sides: Array, objective: str
+) -> Float[Array, " subset"]:
+    found = disparity.measures(losses, sides)[objective]
     return jnp.abs(found) if objective in TWO_SIDED else found

@@ -23,7 +23,7 @@ class Trie:
     """
 
     sites: Int[np.ndarray, "subset level"]
-    bounds: tuple[Int[np.ndarray, " bound"], ...]
+    bounds: tuple[Int[np.ndarray, " _"], ...]
     places: Int[np.ndarray, " config"]
 
     @property

@@ -61,7 +61,8 @@ def test_few_sets_are_named_below_their_objective():
     assert names == [" ".join(map(str, row["layers"])) for row in found["sets"]]
     assert names[0] == "0 2 5"
     ends = {}
-    for lines, shade in zip(axes.collections[:2], (search_plots.PALE, plots.BLUE)):
+    shades = (search_plots.PALE, plots.BLUE)
+    for lines, shade in zip(axes.collections[:2], shades, strict=True):
         for segment in lines.get_segments():
             ends[int(segment[0, 0])] = (segment[:, 1].tolist(), shade)
     for place, row in enumerate(found["sets"], 1):

@@ -81,7 +81,9 @@ def test_a_raised_claim_is_refused(case, step):
     ):
         raised = dataclasses.replace(certificate, claim=np.asarray(claim))
         assert not additive.verify(raised).holds
-    lowered = dataclasses.replace(certificate, claim=certificate.claim - step)
+    lowered = dataclasses.replace(
+        certificate, claim=np.asarray(certificate.claim - step)
+    )
     assert additive.verify(lowered).holds
 
 
@@ -209,9 +211,9 @@ def test_keeping_more_may_cost_more():
 def test_32_layers_are_bounded_and_checked_in_under_a_second():
     losses = oracles.table(seed=2, layers=32, versions=3, languages=12)
     limit = additive.within_bytes(np.tile([1000, 500, 260], (32, 1)), 16_000)
-    began = time.monotonic()
+    began = time.process_time()
     assert additive.verify(additive.bound(additive.problem(losses, limit))).holds
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_an_unsolved_program_is_said(monkeypatch):

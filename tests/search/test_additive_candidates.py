@@ -83,9 +83,9 @@ def test_32_layers_in_under_a_second(name, limited):
         ),
     }
     problem = additive.problem(losses, limits[limited], objective=name)
-    began = time.monotonic()
+    began = time.process_time()
     found = additive_candidates.candidates(problem, 64)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert found.complete or (name == "worst" and found.proved >= 1)
     assert len(found.values) == 64
     assert len({tuple(row) for row in found.assignments.tolist()}) == 64
