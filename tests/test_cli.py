@@ -1,8 +1,6 @@
 """The command line: answers on stdout, remarks on stderr, one line for bad input."""
 
 import json
-import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -14,32 +12,10 @@ import pytest
 from jaxdisp import cli
 from jaxdisp.measure import batches, cube
 from jaxdisp.report import law_thresholds, runs
+from tests import command_line
 from tests.measure import tiny
 from tests.models import small
 from tests.report import made_up, tiny_clip
-
-ROOT = pathlib.Path(__file__).parent.parent
-
-# One process for all bad inputs, as importing JAX takes seconds; and another one than
-# this, as the type checks of the tests would object before the command line does.
-DRIVER = """
-import contextlib, io, json, os, sys
-from jaxdisp import cli
-answers = {}
-for name, (arguments, directory) in json.load(sys.stdin).items():
-    os.chdir(directory)
-    sys.argv = ["jaxdisp", *arguments]
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = cli.main()
-        except SystemExit as end:
-            code = end.code
-        except BaseException as error:
-            code = repr(error)
-    answers[name] = [code, out.getvalue(), err.getvalue()]
-print(json.dumps(answers))
-"""
 
 # name: (arguments, what the line says); MODEL and CORPUS are good ones, IN is where
 # inputs are prepared, and each command runs in an empty directory
@@ -232,56 +208,17 @@ def prepare_corpora(inputs):
     (inputs / "empty").mkdir()
 
 
-def contents(directory):
-    return {
-        path: path.read_bytes() if path.is_file() else None
-        for path in sorted(directory.rglob("*"))
-    }
-
-
-def environment(**changes):
-    return os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"} | changes
-
-
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory):
     """Exit code, stdout and stderr of every refused command, and what they wrote."""
     inputs, outputs = (tmp_path_factory.mktemp(name) for name in ("in", "out"))
     prepare(inputs)
-    before = contents(inputs)
-    cases = {}
-    for number, (name, (arguments, _)) in enumerate(REFUSED.items()):
-        directory = outputs / str(number)
-        directory.mkdir()
-        filled = [
-            re.sub(r"^(?=MODEL|CORPUS)|^IN(?=/|$)/?", f"{inputs}/", argument)
-            for argument in arguments
-        ]
-        cases[name] = (filled, str(directory))
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(HF_HUB_OFFLINE="1", HF_HOME=str(outputs / "hub")),
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""  # what a library writes past sys.stderr
-    written = list(outputs.glob("[0-9]*/*"))
-    assert contents(inputs) == before
-    return json.loads(done.stdout), written
+    return command_line.refusals(REFUSED, inputs, outputs)
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_bad_input_is_refused_in_one_line(name, answers):
-    code, out, err = answers[0][name]
-    assert (code, out) == (2, ""), err
-    assert err.startswith("jaxdisp: ")
-    assert err.endswith("\n")
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    assert re.search(REFUSED[name][1], err), err
+    command_line.check_refusal(answers[0][name], REFUSED[name][1])
 
 
 def test_refused_commands_write_nothing(answers):
@@ -295,7 +232,7 @@ def test_codes_reach_the_shell():
         capture_output=True,
         text=True,
         check=False,
-        env=environment(),
+        env=command_line.environment(),
     )
     assert done.returncode == 2
     assert done.stdout == ""
@@ -318,7 +255,7 @@ def test_help_needs_none_of_the_heavy_libraries():
         capture_output=True,
         text=True,
         check=False,
-        env=environment(),
+        env=command_line.environment(),
     )
     assert done.returncode == 0
     assert done.stderr == "[]\n"
@@ -330,17 +267,10 @@ def test_help_needs_none_of_the_heavy_libraries():
 def jaxdisp(tmp_path, monkeypatch, capsys):
     """Calls the command line in this process, in a directory with good inputs."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")  # none outside this directory
     tiny.write_model(tmp_path / "model", n_layer=3)
     tiny.write_corpus(tmp_path / "corpus")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jaxdisp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return call
+    return command_line.caller(monkeypatch, capsys)
 
 
 INPUTS = ("--model", "model", "--corpus", "corpus")
@@ -358,11 +288,11 @@ def test_version_and_help(jaxdisp):
 
 def test_the_table_is_for_readers(jaxdisp, monkeypatch, tmp_path):
     monkeypatch.setattr(cube, "evaluate", made_up.evaluate)
-    before = contents(tmp_path)
+    before = command_line.contents(tmp_path)
     code, out, err = jaxdisp("measure", *INPUTS, "--bits", "3")
     assert code == 0
     assert err.endswith("nothing written; --output DIR keeps the run\n")
-    assert contents(tmp_path) == before
+    assert command_line.contents(tmp_path) == before
     lines = out.split("\n")
     assert lines[0].startswith("model, 0.0 M parameters: 3 bits, symmetric grid, per")
     assert lines[1] == "8 parallel sentences in 4 texts, corpus corpus"
@@ -418,10 +348,10 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     recorded = json.loads((one / "environment.json").read_bytes())
     assert recorded["arguments"] == [*command, "--output", "one"]
     # once more in the same place is an error, unless it is wanted
-    before = contents(one)
+    before = command_line.contents(one)
     code, out, err = jaxdisp(*command, "--output", "one")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert contents(one) == before
+    assert command_line.contents(one) == before
 
 
 def test_json_of_the_embedded_model_is_all_that_is_printed(jaxdisp, monkeypatch):
@@ -458,7 +388,7 @@ def test_json_of_the_embedded_model_is_all_that_is_printed(jaxdisp, monkeypatch)
 
 
 def test_thresholds_of_a_law(jaxdisp, monkeypatch, tmp_path):
-    before = contents(tmp_path)
+    before = command_line.contents(tmp_path)
     code, out, err = jaxdisp("clip", "--law", "gaussian", "--json")
     assert (code, err) == (0, "")
     found = json.loads(out, parse_constant=lambda name: pytest.fail(name))
@@ -472,11 +402,11 @@ def test_thresholds_of_a_law(jaxdisp, monkeypatch, tmp_path):
     assert [line.split()[0] for line in lines[3:11]] == list(found["excess_error"])
     assert lines[3].split()[1:3] == ["2.5591", "2.5591"]
     assert "is a misreading: 2.831 scales" in lines[-2]
-    assert contents(tmp_path) == before
+    assert command_line.contents(tmp_path) == before
     monkeypatch.setattr(law_thresholds, "by_kurtosis", tiny_clip.by_kurtosis)
     code, text, err = jaxdisp("clip", "--law", "gaussian", "--output", "law")
     assert (code, text) == (0, out)
-    written = contents(tmp_path / "law")
+    written = command_line.contents(tmp_path / "law")
     assert json.loads(written[tmp_path / "law" / "results.json"]) == found
     assert {path.name for path, data in written.items() if data is not None} == {
         "config.json",

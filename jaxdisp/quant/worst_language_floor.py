@@ -15,10 +15,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Float, Num
 
-from jaxdisp.quant import group_noise
+from jaxdisp.quant import group_noise, interior_point
 from jaxdisp.result import result
-
-STEPS, TOLERANCE = 20_000, 1e-10
 
 
 @result
@@ -94,10 +92,19 @@ def floor(
     spent = (mean_bits - share[~needed].sum() * idle_bits) / share[needed].sum()
     rows = g[:, needed]
     weights = share[needed] / share[needed].sum()
-    mixture, noise = _heaviest_mixture(weights, rows)
+    felt = rows[rows.any(axis=1)]
+    found = interior_point.largest_geometric_mean(
+        weights,
+        felt,
+        np.ones(len(felt)),
+        np.zeros_like(weights),
+        2 / felt.max(axis=0),
+    )
     bits = np.full(share.shape, float(idle_bits))
-    free = -np.log2(noise) / 2
+    free = -np.log2(found.noise) / 2
     bits[needed] = free + (spent - weights @ free)
+    mixture = np.zeros(len(g))
+    mixture[rows.any(axis=1)] = found.prices / found.prices.sum()
     lost = g[:, needed] @ 4.0 ** -bits[needed]
     certificate = Certificate(
         claim=_proved(mixture, rows, np.asarray(sizes, float)[needed], spent),
@@ -110,26 +117,6 @@ def floor(
     return Floor(
         bits=bits, losses=lost, worst=np.asarray(lost.max()), certificate=certificate
     )
-
-
-def _heaviest_mixture(
-    weights: Float[np.ndarray, " group"], losses: Float[np.ndarray, "language group"]
-) -> tuple[Float[np.ndarray, " language"], Float[np.ndarray, " group"]]:
-    """Maximizes `sum w ln(nu g)` over mixtures `nu`, and finds the best noise.
-
-    That is the likelihood of mixture proportions, which the steps of expectation and
-    maximization never lower. With `u = w / (nu g)`, language l loses `g[l] u`; the
-    largest of these is 1 at the maximum, and what it exceeds 1 by is the gap.
-    """
-    mixture = np.full(len(losses), 1 / len(losses))
-    noise = weights / (mixture @ losses)
-    for _ in range(STEPS):
-        lost = losses @ noise
-        if lost.max() <= 1 + TOLERANCE:
-            break
-        mixture = mixture * lost
-        noise = weights / (mixture @ losses)
-    return mixture, noise
 
 
 def _proved(

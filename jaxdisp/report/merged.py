@@ -1,14 +1,18 @@
 """Merging: the shards of a search become one run, and nothing is evaluated again."""
 
+import contextlib
 import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from jaxdisp.models.checkpoint import read_json
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report import jobs, runs, searching, settings
 from jaxdisp.report.search_lattice import Search
+from jaxdisp.search import merging, plan, store, sweep
 
 
 def open_merged(
@@ -22,8 +26,9 @@ def open_merged(
         overwrite: whether a run that is there may be replaced.
 
     Raises:
-        ValueError: if one is no shard of a search, they are of different searches, or
-            model or text have changed since.
+        ValueError: if one is no shard of a search, they are of different searches or
+            not all of one, they contradict one another, or model or text have changed
+            since; nothing has been written then.
         OSError: if a store cannot be read or written.
 
     Reference: our own definition.
@@ -38,8 +43,15 @@ def open_merged(
         )
     if output.resolve() in [shard.resolve() for shard in shards]:
         raise ValueError(f"{output}: is one of the shards; choose another --output")
-    run = runs.begin(output, configuration, overwrite=overwrite)
-    searching.merge(shards, output)
+    if inputs.searched is None or inputs.searched.search.guided is not None:
+        raise ValueError(
+            f"{shards[0]}: was searched with --guided, which has no shards"
+        )
+    with contextlib.ExitStack() as stack:
+        together = stack.enter_context(searching.opened(None))
+        _join(together, shards, searching.planned(inputs.searched))
+        run = runs.begin(output, configuration, overwrite=overwrite)
+        merging.merge(stack.enter_context(searching.opened(output)), [together])
     return wanted, inputs, run
 
 
@@ -54,11 +66,38 @@ def finish(
         run: of the whole.
 
     Raises:
-        ValueError: if a shard is missing or has not finished.
+        ValueError: if the store is damaged.
 
     Reference: our own definition.
     """
     return jobs.execute(wanted, inputs, run, evaluate=False)
+
+
+def _join(
+    together: store.Store, shards: Sequence[pathlib.Path], made: plan.Plan
+) -> None:
+    """Merges the stores of shards, which must hold all cells of a plan."""
+    with contextlib.ExitStack() as stack:
+        sources = []
+        for shard in shards:
+            if not (shard / searching.STORE).is_file():
+                raise ValueError(
+                    f"{shard}: has not begun; it holds no {searching.STORE}"
+                )
+            sources.append(stack.enter_context(searching.opened(shard)))
+        merging.merge(together, sources)
+        identity = store.identity(**sweep.identity(made))
+        counts = [store.count(source, identity) for source in sources]
+    losses = sweep.table(made, together)
+    missing = sum(int(np.isnan(losses[:, text.places[0]]).sum()) for text in made.texts)
+    if missing:
+        held = ", ".join(
+            f"{count} in {shard}" for shard, count in zip(shards, counts, strict=True)
+        )
+        raise ValueError(
+            f"{missing} of {made.n_cells} cells are missing ({held}): a shard was left "
+            "out or has not finished"
+        )
 
 
 def _settings(
@@ -78,11 +117,21 @@ def _settings(
                 f"{shard}: differs from {shards[0]} in {', '.join(differing)}; merge "
                 "shards of one search"
             )
-    fields = {k: v for k, v in recorded[0].items() if k != "hashes"}
-    quantizer, search = fields["quantizer"], fields["search"]
+    try:
+        return _opened(recorded[0]), recorded[0]
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{shards[0]}: its config.json is of another version of jaxdisp ({error}); "
+            "merge with the version that made it"
+        ) from error
+
+
+def _opened(recorded: dict[str, Any]) -> settings.Settings:
+    fields = {key: value for key, value in recorded.items() if key != "hashes"}
+    quantizer, search = dict(fields["quantizer"]), dict(fields["search"])
     quantizer["include"] = tuple(quantizer["include"])
     search["bits"] = tuple(search["bits"])
     if fields["languages"] is not None:
         fields["languages"] = tuple(fields["languages"])
     fields |= {"quantizer": Quantizer(**quantizer), "search": Search(**search)}
-    return settings.Settings(**fields), read_json(shards[0] / "config.json")
+    return settings.Settings(**fields)

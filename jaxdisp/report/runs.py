@@ -17,7 +17,7 @@ import numpy as np
 
 import jaxdisp
 from jaxdisp.models.checkpoint import read_json, replace
-from jaxdisp.search import hosts
+from jaxdisp.search import hosts, store
 
 SCHEMA_VERSION = 1
 UNFINISHED = "unfinished"
@@ -52,8 +52,8 @@ def begin(
             its configuration: cells are known by what they are, so none is mixed up.
 
     Raises:
-        ValueError: if the directory holds something else, or a run that may not be
-            replaced.
+        ValueError: if the directory holds something else, a run that may not be
+            replaced, or a store to keep that is damaged or of another version.
 
     Reference: our own definition.
     """
@@ -108,6 +108,7 @@ def _clear(
         )
     unfinished = (directory / UNFINISHED).is_dir()
     if unfinished and found == json.loads(json.dumps(config)):
+        _check_stores(directory)
         return
     if overwrite:
         shutil.rmtree(directory)
@@ -117,11 +118,17 @@ def _clear(
         raise ValueError(
             f"{directory}: holds {what}; choose another --output, or pass --overwrite"
         )
+    _check_stores(directory)
     for path in directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         elif STORE not in path.name:
             path.unlink()
+
+
+def _check_stores(directory: pathlib.Path) -> None:
+    for path in sorted(directory.glob(f"{STORE}*.sqlite")):
+        store.close(store.open_store(path))
 
 
 def has(run: Run, name: str) -> bool:

@@ -6,6 +6,7 @@ are from adding up is printed beside them. Numbers are stored to six digits, and
 claim is what those stored digits prove, so that anyone can check it again.
 """
 
+import decimal
 import math
 from collections.abc import Callable
 from typing import Any
@@ -82,7 +83,7 @@ def check(content: dict[str, Any]) -> bool:
     Reference: our own definition.
     """
     verdicts = [
-        certificate_check.check_protection(_protection(row["certificate"]))
+        certificate_check.check_protection(_protection(_claimed(row)))
         for row in content["protection"]
         if row["certificate"] is not None
     ]
@@ -92,9 +93,17 @@ def check(content: dict[str, Any]) -> bool:
     }
     for name, (checked, made) in checks.items():
         if content[name] is not None and content[name]["certificate"] is not None:
-            stored = content[name]["certificate"]
-            verdicts.append(checked(made(**_arrays(stored))))
+            verdicts.append(checked(made(**_arrays(_claimed(content[name])))))
     return all(bool(verdict.holds) for verdict in verdicts)
+
+
+def _claimed(row: dict[str, Any]) -> dict[str, Any]:
+    """The certificate with what is claimed beside it; a claim of 0 needs no proof."""
+    stored = row["certificate"]
+    claims = [
+        math.inf if each is None else each for each in (stored["claim"], row["claim"])
+    ]
+    return stored | {"claim": max(claims) if row["claim"] != 0 else claims[0]}
 
 
 def _row(found: Measured, wanted: np.ndarray) -> int:
@@ -107,10 +116,8 @@ def _six(values: Float[np.ndarray, "..."]) -> np.ndarray:
 
 def _lowered(value: float) -> float:
     """The largest number of six digits that is no larger."""
-    if value == 0 or not math.isfinite(value):
-        return value
-    unit = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - DIGITS)
-    return float(f"{math.floor(value / unit) * unit:.{DIGITS}g}")
+    floor = decimal.Context(prec=DIGITS, rounding=decimal.ROUND_FLOOR)
+    return float(floor.create_decimal_from_float(value))
 
 
 def _arrays(stored: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -132,6 +139,8 @@ def _stored(certificate: Any, checked: Any) -> dict[str, Any]:
     }
     fields["claim"] = np.asarray(-np.inf)
     bound = float(checked(type(certificate)(**fields)).bound)
+    if bound and math.isfinite(bound):  # it may have been rounded up
+        bound = math.nextafter(bound, -math.inf)
     fields["claim"] = np.asarray(_lowered(bound))
     return {name: value.tolist() for name, value in fields.items()}
 

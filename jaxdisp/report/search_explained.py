@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdisp.report import search_tables
 from jaxdisp.report.results import interval_fields
 from jaxdisp.report.search_results import ALL, Measured
 from jaxdisp.search import interactions, lattice, mediant, surrogate
@@ -39,8 +40,8 @@ def _sentences(content: dict[str, Any]) -> list[str]:
         layers = " and ".join(map(str, both["layers"]))
         made.append(
             f"Protecting {layers} together saves {both['mean']:+.2f} "
-            f"[{both['mean_low']:+.2f}, {both['mean_high']:+.2f}] nats beyond what each "
-            "saves alone (mean over languages)."
+            f"[{both['mean_low']:+.2f}, {both['mean_high']:+.2f}] nats beyond what "
+            "each saves alone (mean over languages)."
         )
     seeming = [row for row in content["mediant"] if row["harmful_only_in_ratio"]]
     if seeming:
@@ -134,17 +135,24 @@ def _synergy(
 
 
 def _surrogate(found: Measured) -> dict[str, Any]:
-    one = surrogate.additive(
-        found.added - found.added[:, [ALL]],
-        found.groups,
-        found.lattice.rows,
-        found.lattice.n_bytes,
-        weights=found.weights,
-        objective=found.objective,
-        key=found.key,
-    )
+    try:
+        one = surrogate.additive(
+            found.added - found.added[:, [ALL]],
+            found.groups,
+            found.lattice.rows,
+            found.lattice.n_bytes,
+            weights=found.weights,
+            objective=found.objective,
+            key=found.key,
+        )
+    except ValueError as error:  # too few sets to compare
+        return {"reason": str(error), "sentence": ""}
     largest = _commonest_size(found, one)
     picked = found.lattice.rows[one.picked[largest]]
+    row = {
+        "layers": list(lattice.protected_layers(picked)),
+        "assignment": picked.tolist(),
+    }
     content = {
         "n_sets": int(one.compared.sum()),
         **interval_fields("bias", one.bias, ()),
@@ -152,7 +160,8 @@ def _surrogate(found: Measured) -> dict[str, Any]:
         "rank_correlation": float(one.rank_correlation.estimate),
         "rank_correlation_low": float(one.rank_correlation.low),
         "rank_correlation_high": float(one.rank_correlation.high),
-        "picked": list(lattice.protected_layers(picked)),
+        "picked": row["layers"],
+        "picked_assignment": row["assignment"],
         "regret": float(one.regret.estimate[largest]),
         "regret_low": float(one.regret.low[largest]),
         "regret_high": float(one.regret.high[largest]),
@@ -162,7 +171,7 @@ def _surrogate(found: Measured) -> dict[str, Any]:
         f"errs by {content['rms']:.2f} [{content['rms_low']:.2f}, "
         f"{content['rms_high']:.2f}] (root mean square) and ranks sets with a "
         f"correlation of {content['rank_correlation']:.2f}; the set it picks, "
-        f"{{{', '.join(map(str, content['picked']))}}}, loses {content['regret']:.2f} "
+        f"{search_tables.in_braces(row)}, loses {content['regret']:.2f} "
         "more than the best measured of its size."
     )
     return content

@@ -101,7 +101,7 @@ def parse_quantizers(text: str) -> tuple[int, ...]:
         for name, bits in zip(names, found, strict=True)
     ):
         raise ValueError(f"--quantizers {text}: must be such as int4 or int4,int8")
-    if len(set(found)) < len(found):
+    if len(set(map(int, found))) < len(found):
         raise ValueError(f"--quantizers {text}: names one twice")
     return tuple(map(int, found))
 
@@ -111,9 +111,8 @@ def build(model: Model, first: Quantizer, search: Search) -> Lattice:
 
     Definition: beside those asked for, no layer and every layer quantized, each layer
     quantized alone and protected alone (for the additive surrogate, for shares of
-    layers), and every subset of up to three layers
-    of the sets asked for (for interactions); of sets of more than three layers, every
-    subset of up to two.
+    layers), and every subset of up to three layers of the sets asked for (for
+    interactions); of sets of more than three layers, every subset of up to two.
 
     Args:
         model: an open model.
@@ -179,8 +178,6 @@ def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _asked(model: Model, made: Sequence[Quantizer], search: Search) -> np.ndarray:
-    if search.guided is not None:  # what it asks for is found on the way
-        return lattice.uniform(model.config.n_layers)[1:]
     ways = {
         "--keep": search.keep is not None,
         "--all": search.every,
@@ -191,6 +188,12 @@ def _asked(model: Model, made: Sequence[Quantizer], search: Search) -> np.ndarra
         given = ", ".join(name for name, used in ways.items() if used) or "none"
         raise ValueError(f"give one of {', '.join(ways)}; got {given}")
     n_layers, versions = model.config.n_layers, len(made) + 1
+    if search.keep is not None:
+        _check_kept(search.keep, n_layers)
+    if search.guided is not None:  # what it asks for is found on the way
+        if search.budget is not None:
+            room(model, made, search.budget)
+        return lattice.uniform(n_layers)[1:]
     if search.keep is not None:
         found = _keeping(n_layers, versions, search.keep)
     elif search.every:
@@ -203,12 +206,15 @@ def _asked(model: Model, made: Sequence[Quantizer], search: Search) -> np.ndarra
     return found
 
 
-def _keeping(n_layers: int, versions: int, keep: int) -> np.ndarray:
+def _check_kept(keep: int, n_layers: int) -> None:
     if not 0 < keep < n_layers:
         raise ValueError(
-            f"--keep {keep}: a protection set must have 1 to {n_layers - 1} of the "
-            f"{n_layers} layers"
+            f"a protection set must have 1 to {n_layers - 1} of the {n_layers} layers, "
+            f"got {keep}"
         )
+
+
+def _keeping(n_layers: int, versions: int, keep: int) -> np.ndarray:
     _check_number(math.comb(n_layers, keep) * (versions - 1), f"--keep {keep}")
     sets = lattice.subsets(n_layers, keep)
     kept_in = [lattice.FULL, *range(2, versions)]
@@ -250,5 +256,6 @@ def _check_number(number: int, option: str) -> None:
     if number > MOST:
         raise ValueError(
             f"{option}: {number} assignments, more than the {MOST} that are measured "
-            "one and all; ask for fewer, or add --guided N to search among them"
+            "one and all; ask for fewer, or search among them with --guided N and "
+            "--keep or --budget"
         )

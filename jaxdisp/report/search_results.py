@@ -251,16 +251,8 @@ def _proposed(
         "best": None if best is None else list(lattice.protected_layers(best)),
         **interval_fields("difference", matched.difference, ()),
     }
-    whole = {
-        "layers": claimed,
-        "rank": row["rank"],
-        "rank_low": row["rank_low"],
-        "rank_high": row["rank_high"],
-        "n_sets": len(sets),
-        "among_best": row["among_best"],
-        "best": sets[0]["layers"],
-        **interval_fields("difference", matched.difference, ()),
-    }
+    names = ("rank", "rank_low", "rank_high", "among_best")
+    whole = fields | {name: row[name] for name in names} | {"n_sets": len(sets)}
     whole["sentence"] = _answer(fields, found.objective)
     return {"proposed": whole, "matched_budget": fields}
 
@@ -281,4 +273,7 @@ def _answer(fields: dict[str, Any], objective: str) -> str:
     if fields["among_best"]:
         other = "" if fields["rank"] == 1 else f" (the best measured is {best})"
         return f"{place}: it is not distinguishable from the best{other}."
-    return f"{place}: it is not the best; {best} is better above noise."
+    return (
+        f"{place}: some set is better above noise, so that it is not the best (the "
+        f"best measured is {best})."
+    )

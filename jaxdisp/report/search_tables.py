@@ -50,6 +50,19 @@ def set_name(row: dict[str, Any]) -> str:
     return ", ".join(parts) or "none"
 
 
+def in_braces(row: dict[str, Any]) -> str:
+    """Names a set within a sentence, such as `{0, 9, 11}`.
+
+    Args:
+        row: `layers` and `assignment` of a set.
+
+    Reference: our own definition.
+    """
+    if max(row["assignment"], default=0) > 1:
+        return f"({set_name(row)})"
+    return "{" + ", ".join(map(str, row["layers"])) + "}"
+
+
 def _listed(layers: Sequence[int]) -> str:
     """Layers in order; of many, three or more in a row as `2-4`."""
     if len(layers) <= SPELT:
@@ -91,7 +104,7 @@ def proposed_row(found: dict[str, Any]) -> dict[str, Any] | None:
         return None
     layers = found["proposed"]["layers"]
     same = (row for row in found["sets"] if row["layers"] == layers)
-    return next((row for row in same if True), None)
+    return next((row for row in same if max(row["assignment"]) <= 1), None)
 
 
 def excludes_zero(low: float | None, high: float | None) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -28,7 +28,6 @@ from jaxdisp.search import (
     hosts,
     lattice,
     memory,
-    merging,
     plan,
     store,
     sweep,
@@ -128,7 +127,7 @@ def check(
     made = search_lattice.quantizers(quantizer, search.bits)
     for each in made:
         check_quantizer(model, each)
-    return Inputs(
+    found = Inputs(
         model=model,
         corpus=corpus,
         quantizer=made[0],
@@ -139,6 +138,8 @@ def check(
         shard=shard,
         limit=None if means.memory is None else memory.parse(means.memory),
     )
+    planned(found)  # memory that does not suffice is noticed before anything is written
+    return found
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
@@ -283,33 +284,6 @@ def explore(
         inputs.model, inputs.quantizer, inputs.search, weights, measure
     )
     return dataclasses.replace(inputs, lattice=built), {"guided": known}
-
-
-def merge(sources: Sequence[pathlib.Path], directory: pathlib.Path) -> None:
-    """Adds the cells of several shards' stores to one store.
-
-    Args:
-        sources: run directories of the shards.
-        directory: of the run that all of them become.
-
-    Raises:
-        ValueError: if a store is missing or damaged, or they contradict one another.
-        OSError: if the disk is full.
-
-    Reference: our own definition.
-    """
-    opened: list[store.Store] = []
-    try:
-        for source in sources:
-            if not (source / STORE).is_file():
-                raise ValueError(f"{source}: holds no {STORE}; name runs of `search`")
-            opened.append(store.open_store(source / STORE))
-        target = store.open_store(directory / STORE)
-        opened.append(target)
-        merging.merge(target, opened[:-1])
-    finally:
-        for each in opened:
-            store.close(each)
 
 
 def results(inputs: Inputs, made: plan.Plan, losses: np.ndarray) -> dict[str, Any]:

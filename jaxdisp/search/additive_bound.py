@@ -138,7 +138,8 @@ def problem(
     """States which objective is to be small in the additive model, within which limit.
 
     Definition: aims are `1 / n` for the `mean`, the unit vectors for the `worst`, one
-    of the two sides or their `difference`, and for `max_min` all `e_l - e_m`.
+    of the two sides, for their `difference`, of which the absolute value is wanted
+    small, both signs of it, and for `max_min` all `e_l - e_m`.
 
     Args:
         losses: of each layer in each version by itself, as `surrogate.isolated` has

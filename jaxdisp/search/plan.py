@@ -21,6 +21,8 @@ THREADS = 2
 ROWS = {"cpu": 1152}
 ROWS_ON_ACCELERATORS = 2**15
 MOST = 64
+CHOICES = tuple((copied, MOST >> n) for copied in (True, False) for n in range(7))
+"""Whether weights are copied, and nodes together, from what takes most memory on."""
 FLOAT = 4
 INNER = 12
 """Numbers per token and width that a layer holds at once: states before and after,
@@ -120,14 +122,14 @@ def make(
     allowed = memory.default() if limit is None else limit
     rows = ROWS.get(jax.default_backend(), ROWS_ON_ACCELERATORS)
     texts = _texts(model, corpus, rows)
-    copied = weights.needed_bytes(model, quantizers) <= allowed / 2
-    of_weights = _weight_bytes(model, quantizers, copied=copied)
-    most = MOST
-    needed = of_weights + _state_bytes(model, built, texts, rows, most)
-    while needed > allowed and most > 1:
-        most //= 2
+    needed = 0
+    for copied, most in CHOICES:
+        bytes_of = weights.needed_bytes if copied else weights.kept_bytes
+        of_weights = bytes_of(model, quantizers)
         needed = of_weights + _state_bytes(model, built, texts, rows, most)
-    if needed > allowed:
+        if needed <= allowed and not (copied and of_weights > allowed / 2):
+            break
+    else:
         raise ValueError(
             f"memory of {allowed / 2**20:.0f} MiB does not suffice: this model and text"
             f" need {needed / 2**20:.0f} MiB; raise --memory"
@@ -174,15 +176,6 @@ def _texts(model: Model, corpus: Corpus, rows: int) -> tuple[Text, ...]:
     return tuple(made)
 
 
-def _weight_bytes(
-    model: Model, quantizers: Sequence[Quantizer], *, copied: bool
-) -> int:
-    needed = weights.needed_bytes(model, quantizers)
-    if copied:
-        return needed
-    return needed * weights.KEPT // model.config.n_layers // (len(quantizers) + 1)
-
-
 def _state_bytes(
     model: Model, built: trie.Trie, texts: Sequence[Text], rows: int, most: int
 ) -> int:
@@ -200,9 +193,9 @@ def wanted(
 ) -> Bool[np.ndarray, "text subset"]:
     """Marks the cells that one of several shards evaluates.
 
-    Definition: the groups of `trie.walk`, text by text, are cut into `n` runs of nearly
-    as many cells; shard `i` takes run `i mod n`, so that 0 to n - 1 and 1 to n both
-    cover everything.
+    Definition: the groups of `trie.walk` with `MOST` nodes, text by text, are cut into
+    `n` runs of nearly as many cells; shard `i` takes run `i mod n`, so that 0 to n - 1
+    and 1 to n both cover everything, whatever memory each of them has.
 
     Args:
         plan: of the search.
@@ -220,7 +213,7 @@ def wanted(
         )
     marks = np.zeros((len(plan.texts), plan.trie.n_subsets), bool)
     for text in range(len(plan.texts)):
-        for group in trie.groups(plan.trie, plan.most):
+        for group in trie.groups(plan.trie, MOST):
             first = text * plan.trie.n_subsets + group.start
             if first * total // plan.n_cells == number % total:
                 marks[text, group.start : group.stop] = True

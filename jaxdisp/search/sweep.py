@@ -5,6 +5,7 @@ group is done, and is never evaluated again there.
 """
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -142,6 +143,7 @@ def fill(
     if not work:
         return 0
     prepared = engine_of(made)
+    stopped = threading.Event()
 
     def one(job: tuple[plan.Text, Bool[np.ndarray, " subset"]]) -> int:
         text, missing = job
@@ -158,21 +160,29 @@ def fill(
             store.put(kept, name, text.digest, cells)
             progress(values.size)
             done += len(cells)
+            if stopped.is_set():
+                break
         return done
 
     threads = plan.THREADS if jax.default_backend() == "cpu" else 1
-    return sum(_in_threads(one, work, threads))
+    return sum(_in_threads(one, work, threads, stopped))
 
 
 def _in_threads(
-    one: Callable[[Any], int], work: Sequence[Any], threads: int
+    one: Callable[[Any], int],
+    work: Sequence[Any],
+    threads: int,
+    stopped: threading.Event,
 ) -> list[int]:
-    """Maps work over threads; the first failure stops what has not begun."""
+    """Maps work over threads; the first failure, or a user, stops all of it."""
     with futures.ThreadPoolExecutor(threads) as pool:
         begun = [pool.submit(one, job) for job in work]
         try:
-            return [job.result() for job in begun]
+            futures.wait(begun, return_when=futures.FIRST_EXCEPTION)
+            failed = [job for job in begun if job.done() and job.exception()]
+            return [job.result() for job in failed or begun]
         except BaseException:
+            stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 

@@ -13,6 +13,7 @@ from jaxdisp.models.quantized import (
     quantize,
     quantize_layer,
     quantize_outside,
+    touches_outside,
 )
 from jaxdisp.search.engine import Weights
 
@@ -31,6 +32,26 @@ def needed_bytes(model: Model, quantizers: Sequence[Quantizer]) -> int:
     """
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(model.params))
     return size * (len(quantizers) + 1)
+
+
+def kept_bytes(model: Model, quantizers: Sequence[Quantizer]) -> int:
+    """Counts the bytes that weights made as needed take at most.
+
+    Definition: `KEPT` layers, and what lies outside them once per quantizer that
+    rounds any of it.
+
+    Args:
+        model: an open model.
+        quantizers: of versions 1, 2, ...
+
+    Reference: our own definition.
+    """
+    outside, blocks = (
+        sum(leaf.nbytes for leaf in jax.tree.leaves(model.params[room]))
+        for room in ("outside", "blocks")
+    )
+    versions = sum(touches_outside(model, quantizer) for quantizer in quantizers)
+    return versions * outside + KEPT * blocks // model.config.n_layers
 
 
 def copies(model: Model, quantizers: Sequence[Quantizer]) -> Weights:

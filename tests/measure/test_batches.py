@@ -17,8 +17,7 @@ from jaxdisp.measure import batches as batching
 )
 def test_batches_hold_every_sentence_once(lengths, tokens_per_batch):
     sentences = [[n + 1] * length for n, length in enumerate(lengths)]
-    with mock.patch.object(batching, "TOKENS_PER_BATCH", tokens_per_batch):
-        made = batching.make_batches(sentences, 30)
+    made = batching.make_batches(sentences, 30, tokens=tokens_per_batch)
     assert len(made) <= batching.SHAPES
     found = {}
     for batch in made:
@@ -34,6 +33,42 @@ def test_batches_hold_every_sentence_once(lengths, tokens_per_batch):
         assert not mask[len(batch.places) :].any()
         assert n_batches * rows - len(batch.places) < n_batches  # little is wasted
     assert [found[place] for place in range(len(lengths))] == sentences
+
+
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=60),
+    tokens=st.integers(10, 300),
+    multiple=st.integers(1, 5),
+)
+def test_batches_of_devices_hold_every_sentence_once(lengths, tokens, multiple):
+    sentences = [[n + 1] * length for n, length in enumerate(lengths)]
+    made = batching.make_batches(sentences, 30, tokens=tokens, multiple=multiple)
+    found = {}
+    for batch in made:
+        n_batches, rows, length = batch.tokens.shape
+        assert rows % multiple == 0
+        assert rows * length <= tokens or rows == multiple
+        flat, mask = batch.tokens.reshape(-1, length), batch.mask.reshape(-1, length)
+        for row, place in enumerate(batch.places.tolist()):
+            assert place not in found
+            found[place] = flat[row][mask[row]].tolist()
+        assert not mask[len(batch.places) :].any()
+        # as few batches as hold them, and no more filled up than equal ones need
+        most = max(1, tokens // (length * multiple)) * multiple
+        assert n_batches == -(-len(batch.places) // most)
+        assert n_batches * rows - len(batch.places) < n_batches * multiple
+    assert [found[place] for place in range(len(lengths))] == sentences
+
+
+def test_batches_that_are_asked_for_by_name_are_the_usual_ones():
+    sentences = [[1] * length for length in (3, 9, 12, 30, 8, 25)]
+    usual = batching.make_batches(sentences, 30)
+    named = batching.make_batches(
+        sentences, 30, tokens=batching.TOKENS_PER_BATCH, multiple=1
+    )
+    for first, second in zip(usual, named, strict=True):
+        np.testing.assert_array_equal(first.tokens, second.tokens)
+        np.testing.assert_array_equal(first.places, second.places)
 
 
 @given(

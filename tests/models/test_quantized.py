@@ -153,6 +153,61 @@ def test_ranges_found_and_given_back_change_nothing():
         )
 
 
+INCLUDED = {
+    "matrices": ("matrices",),
+    "tables": ("embeddings", "head"),
+    "both": ("matrices", "embeddings", "head"),
+    "all": ("all",),
+}
+
+
+def equal(found, expected):
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+@pytest.mark.parametrize("include", INCLUDED.values(), ids=INCLUDED)
+@pytest.mark.parametrize("who", ["channel", "group"])
+def test_parts_are_those_of_a_whole_rounded_model(include, who):
+    quantizer = Quantizer(bits=3, granularity=who, group_size=4, include=include)
+    whole = models.quantize(model(), quantizer)
+    for layer in range(2):
+        expected = jax.tree.map(lambda x, i=layer: x[i], whole["blocks"])
+        equal(quantized.quantize_layer(model(), quantizer, layer), expected)
+    found = quantized.quantize_outside(model(), quantizer)
+    equal(found, whole["outside"])
+    # what is not included is not copied either
+    kept = [
+        leaf is original
+        for leaf, original in zip(
+            jax.tree.leaves(found),
+            jax.tree.leaves(model().params["outside"]),
+            strict=True,
+        )
+    ]
+    touched = quantized.touches_outside(model(), quantizer)
+    assert touched == (not all(kept)) == (include != ("matrices",))
+
+
+def test_layers_may_be_counted_while_tracing():
+    quantizer = Quantizer(bits=3, granularity="channel")
+    traced = jax.jit(lambda layer: quantized.quantize_layer(model(), quantizer, layer))
+    for layer in range(2):
+        expected = quantized.quantize_layer(model(), quantizer, layer)
+        equal(traced(jnp.int32(layer)), expected)
+
+
+def test_head_and_embedding_that_are_one():
+    quantizer = Quantizer(include=("matrices", "head"))
+    for part in (
+        ft.partial(quantized.quantize_layer, layer=0),
+        quantized.quantize_outside,
+        quantized.touches_outside,
+    ):
+        with pytest.raises(ValueError, match="of this model are one tensor"):
+            part(model(), quantizer)
+
+
 def test_an_unknown_rule_of_clipping():
     # types are not checked outside tests
     check = inspect.unwrap(quantized.check_quantizer)

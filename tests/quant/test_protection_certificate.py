@@ -149,8 +149,8 @@ def test_by_hand():
     none = least(np.ones(3), np.ones(3), np.ones(3), limit=1.0)
     assert (none.fraction, none.price) == (0, 0)
     assert none.already_reached
-    # 1.1 g - 1.1 g is within rounding of 0, of either sign
-    equal = least(1.1 * np.arange(1.0, 4), np.arange(1.0, 4), np.ones(3), limit=1.1)
+    # above 0.3 by one rounding
+    equal = least(np.full(3, 0.1 + 0.2), np.ones(3), np.ones(3), limit=0.3)
     assert equal.already_reached
     all_of_it = least(np.full(3, 2.0), np.ones(3), np.ones(3), limit=1.0)
     assert all_of_it.fraction == 1

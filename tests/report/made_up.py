@@ -1,4 +1,4 @@
-"""Surveys with numbers written by hand, and an evaluation that costs nothing."""
+"""Surveys with numbers written by hand, and evaluations that cost nothing."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +11,7 @@ from jaxdisp.measure.survey import Survey
 from jaxdisp.stats.bca import Interval
 
 HARDNESS = {"de": 0.5, "en": 0.0625, "ru": 1.0}
+PIECE = 4
 
 
 def interval(estimate, low, high):
@@ -81,3 +82,18 @@ def evaluate(model, corpus, assignments, quantizers, *, progress=None):
         n_tokens=n_tokens,
         n_bytes=n_bytes,
     )
+
+
+def losses(made, built, passage, wanted):
+    """Stands for `engine.losses`, with the plan as its engine: those of `evaluate`.
+
+    Subsets come by fours, as groups of a trie do.
+    """
+    (text,) = [text for text in made.texts if text.passage is passage]
+    sites = np.roll(built.sites, -1, axis=1)
+    for first in range(0, built.n_subsets, PIECE):
+        subsets = first + np.flatnonzero(wanted[first : first + PIECE])
+        if subsets.size:
+            found = evaluate(made.model, made.corpus, sites[subsets], made.quantizers)
+            flat = np.asarray(found.nll).reshape(len(subsets), -1)
+            yield subsets, flat[:, text.places]

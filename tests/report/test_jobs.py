@@ -5,40 +5,54 @@ import json
 import numpy as np
 import pytest
 
-from jaxdisp.measure import cube
 from jaxdisp.models import Quantizer
-from jaxdisp.report import jobs, runs
+from jaxdisp.report import files as run_files
+from jaxdisp.report import jobs, runs, searching
 from jaxdisp.report import settings as run_settings
+from jaxdisp.report.search_lattice import Search
+from jaxdisp.search import engine, plan, sweep
 from tests.measure import tiny
 from tests.report import made_up
 
 LAYERS = 5
-PIECES = 1 + 2 + 2 + 3
-"""Of base, single layers quantized, single layers protected and 10 sets, by fours."""
 
-_surveys = {}
+_kept = {}
+
+
+def once(function, key):
+    """Keeps what a function returns, as it comes several times and takes seconds."""
+
+    def call(*args, **options):
+        name = (function.__qualname__, key(*args, **options))
+        if name not in _kept:
+            _kept[name] = function(*args, **options)
+        return _kept[name]
+
+    return call
+
+
+def survey_key(model, corpus, evaluation, reference, *, chosen, seed):
+    losses = (evaluation.nll, reference)
+    return *(np.asarray(each).tobytes() for each in losses), chosen, seed
+
+
+def search_key(inputs, made, losses):
+    return losses.tobytes(), inputs.search, inputs.seed, inputs.chosen
+
+
+def files_key(settings, inputs, found):
+    return settings, json.dumps(found)
 
 
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
-    """Settings of a whole run whose losses cost nothing.
-
-    The statistics are the real ones, but as the same losses come several times and
-    every call compiles, they are kept.
-    """
-    real = jobs.survey
-
-    def survey(model, corpus, evaluation, reference, *, chosen, seed):
-        content = np.asarray(evaluation.nll).tobytes() + np.asarray(reference).tobytes()
-        if (content, chosen, seed) not in _surveys:
-            _surveys[content, chosen, seed] = real(
-                model, corpus, evaluation, reference, chosen=chosen, seed=seed
-            )
-        return _surveys[content, chosen, seed]
-
-    monkeypatch.setattr(jobs, "survey", survey)
-    monkeypatch.setattr(cube, "evaluate", made_up.evaluate)
-    monkeypatch.setattr(jobs, "PIECE", 4)
+    """Settings of a whole run whose losses cost nothing; all the rest is real."""
+    monkeypatch.setattr(jobs, "survey", once(jobs.survey, survey_key))
+    monkeypatch.setattr(searching, "results", once(searching.results, search_key))
+    monkeypatch.setattr(run_files, "written", once(run_files.written, files_key))
+    monkeypatch.setattr(sweep, "engine_of", lambda made: made)
+    monkeypatch.setattr(engine, "losses", made_up.losses)
+    monkeypatch.setattr(plan, "THREADS", 1)  # so that work is done in order
     monkeypatch.chdir(tmp_path)  # so that the paths in results.json are the same
     tiny.write_model(tmp_path / "model", n_layer=LAYERS)
     tiny.write_corpus(tmp_path / "corpus")
@@ -54,7 +68,7 @@ def settings(tmp_path, monkeypatch):
         seed=1,
         layer_limit=5,
         set_limit=3,
-        protect=3,
+        search=Search(keep=3, bits=(3,)),
     )
 
 
@@ -85,10 +99,13 @@ def files(directory):
 
 
 def repeatable(directory):
-    """All but the time, the machine and the arguments."""
+    """All but the time, the machine, the arguments and the order of storing."""
     found = files(directory)
-    del found["environment.json"]
-    return found
+    return {
+        name: content
+        for name, content in found.items()
+        if name not in ("environment.json", searching.STORE)
+    }
 
 
 def test_a_run_is_complete(settings, tmp_path):
@@ -101,11 +118,22 @@ def test_a_run_is_complete(settings, tmp_path):
         "report.html",
         "tables/degradation.csv",
         "tables/layers.csv",
-        "tables/protection_sets.csv",
-        "figures/degradation.svg",
-        "figures/degradation.png",
-        "figures/layers.svg",
-        "figures/layers.png",
+        "tables/sets.csv",
+        "tables/layer_shares.csv",
+        "tables/interactions.csv",
+        "store.sqlite",
+        *(
+            f"figures/{name}.{kind}"
+            for name in (
+                "degradation",
+                "layers",
+                "sets",
+                "pareto",
+                "layer_shares",
+                "interactions",
+            )
+            for kind in ("svg", "png")
+        ),
     }
     assert json.loads(written["results.json"]) == found
     assert b"NaN" not in written["results.json"]
@@ -114,13 +142,16 @@ def test_a_run_is_complete(settings, tmp_path):
     assert [row["language"] for row in found["degradation"]] == ["ru", "de", "en"]
     assert found["disparity"]["contrast"]["low"] == ["ru"]  # by training.json
     assert found["disparity"]["contrast"]["high"] == ["en"]
-    assert (found["layer_sentences"], found["set_sentences"]) == (5, 3)
+    assert found["layer_sentences"] == 5
     assert len(found["layers"]) == 2 * LAYERS * 3
-    assert [row["rank"] for row in found["protection_sets"]] == list(range(1, 11))
-    assert "0, 3, 4) ranks" in found["gateway"]
+    searched = found["search"]
+    assert searched["search_sentences"] == 3
+    assert [row["rank"] for row in searched["sets"]] == list(range(1, 11))
+    assert searched["proposed"]["layers"] == [0, 3, 4]
     page = written["report.html"].decode()
-    assert page.count('src="data:image/png;base64,') == page.count("<img") == 2
-    assert "All 10 sets of 3 layers" in " ".join(page.split())
+    assert page.count('src="data:image/png;base64,') == page.count("<img") == 6
+    assert "10 sets of layers were measured on 3" in " ".join(page.split())
+    assert searched["proposed"]["sentence"] in page
 
 
 def test_numbers_are_those_of_the_losses(settings):
@@ -143,8 +174,9 @@ def test_numbers_are_those_of_the_losses(settings):
         assert row["effect"] == pytest.approx(sign * expected, abs=1e-5)
     few = [0, 2, 5]
     worst = made_up.HARDNESS["ru"] * effect.sum(axis=0)[few].mean()
-    assert found["unprotected"]["worst"]["estimate"] == pytest.approx(worst, abs=1e-5)
-    for row in found["protection_sets"]:
+    searched = found["search"]
+    assert searched["unprotected"]["worst"] == pytest.approx(worst, abs=1e-5)
+    for row in searched["sets"]:
         rest = np.delete(effect, row["layers"], axis=0)
         expected = rest.sum(axis=0)[few].mean()
         assert row["worst"] == pytest.approx(expected, abs=1e-5)
@@ -153,43 +185,51 @@ def test_numbers_are_those_of_the_losses(settings):
 
 def test_the_same_settings_give_the_same_bytes(settings, tmp_path):
     whole(settings, tmp_path / "one")
+    _kept.clear()
     whole(settings, tmp_path / "other")
     assert repeatable(tmp_path / "one") == repeatable(tmp_path / "other")
     whole(changed(settings, set_limit=0), tmp_path / "one", overwrite=True)
-    assert "tables/protection_sets.csv" not in files(tmp_path / "one")
+    assert "tables/sets.csv" not in files(tmp_path / "one")
 
 
-@pytest.mark.parametrize("pieces", [0, 1, 4, PIECES - 1])
-def test_a_killed_run_resumes(settings, tmp_path, monkeypatch, pieces):
+def interrupted(after, done):
+    """Made-up losses that are interrupted after so many pieces."""
+
+    def losses(*args):
+        for piece in made_up.losses(*args):
+            if len(done) == after:
+                raise KeyboardInterrupt
+            done.append(piece[0].tolist())
+            yield piece
+
+    return losses
+
+
+@pytest.mark.parametrize("share", [0, 0.05, 0.4, 0.95])
+def test_a_killed_run_resumes(settings, tmp_path, monkeypatch, share):
+    done = []
+    monkeypatch.setattr(engine, "losses", interrupted(-1, done))
     whole(settings, tmp_path / "whole")
-    calls = []
-
-    def counted(model, corpus, sites, quantizers, *, progress):
-        if len(calls) == pieces and not calls_may_go_on:
-            raise KeyboardInterrupt
-        calls.append(np.array(sites).tolist())
-        return made_up.evaluate(model, corpus, sites, quantizers, progress=progress)
-
-    monkeypatch.setattr(cube, "evaluate", counted)
-    calls_may_go_on = False
+    n_pieces = len(done)
+    done.clear()
+    monkeypatch.setattr(engine, "losses", interrupted(int(share * n_pieces), done))
     inputs, run = begin(settings, tmp_path / "killed")
     with pytest.raises(KeyboardInterrupt):
         jobs.execute(settings, inputs, run)
-    left = files(tmp_path / "killed")
-    assert "results.json" not in left
-    assert sum(name.startswith(runs.UNFINISHED) for name in left) == pieces
-    calls_may_go_on = True
+    assert "results.json" not in files(tmp_path / "killed")
+    monkeypatch.setattr(engine, "losses", interrupted(-1, done))
     whole(settings, tmp_path / "killed")  # whose progress counts finished pieces, too
-    assert len(calls) == PIECES
+    assert len(done) == n_pieces
     assert repeatable(tmp_path / "killed") == repeatable(tmp_path / "whole")
 
 
 def test_measuring_alone_writes_no_report(settings, tmp_path):
-    only = changed(settings, command="measure", layer_limit=0, set_limit=0)
+    only = changed(settings, command="measure", layer_limit=0, search=None)
     found = whole(only, tmp_path / "run")
     assert "layers" not in found
-    assert "protection_sets" not in found
+    assert "search" not in found
     assert set(files(tmp_path / "run")) == {
+        "store.sqlite",
         "config.json",
         "environment.json",
         "results.json",
@@ -236,8 +276,8 @@ def test_settings_that_change_the_result_are_recorded(settings):
         ({"set_limit": -2}, "--set-limit must be 0 .* or more, got -2"),
         ({"layer_limit": 1}, "raise --layer-limit, or split groups.tsv"),
         ({"set_limit": 1}, "raise --set-limit, or split groups.tsv"),
-        ({"protect": 0}, "must have 1 to 4 of the 5 layers, got 0"),
-        ({"protect": 5}, "must have 1 to 4 of the 5 layers, got 5"),
+        ({"search": Search(keep=0)}, "must have 1 to 4 of the 5 layers, got 0"),
+        ({"search": Search(keep=5)}, "must have 1 to 4 of the 5 layers, got 5"),
         ({"reference": "xx"}, "reference xx: must be one of at least two measured"),
         ({"seed": -1}, r"seed must be between 0 and 2\^32 - 1, got -1"),
         ({"seed": 2**32}, r"seed must be between 0 and 2\^32 - 1"),
@@ -251,7 +291,7 @@ def test_settings_that_cannot_be(settings, changes, message):
 
 
 def test_a_sweep_that_is_left_out_is_not_checked(settings):
-    run_settings.open_inputs(changed(settings, set_limit=0, protect=99))
+    run_settings.open_inputs(changed(settings, set_limit=0, search=Search(keep=99)))
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """The page of a run: complete, and in need of nothing beside it."""
 
+import base64
 import re
 
+import jax
 import jinja2
 import pytest
 
-from jaxdisp.report import page
+from jaxdisp.measure import disparity
+from jaxdisp.report import page, search_tables, tables
+from tests.report import made_up_search
 from tests.report.test_tables import entries, row
 
 SUMMARY = {
@@ -14,10 +18,15 @@ SUMMARY = {
     "command": "run",
     "provenance": "weights 0123",
 }
+CONTRAST = disparity.Contrast(low=("ru",), high=("en", "de"), rule="r")
 FIGURES = {
     "figures/degradation.png": b"one",
     "figures/degradation.svg": b"<svg/>",
     "figures/layers.png": b"two",
+    "figures/sets.png": b"three",
+    "figures/pareto.png": b"four",
+    "figures/layer_shares.png": b"five",
+    "figures/interactions.png": b"six",
 }
 
 
@@ -30,29 +39,16 @@ def found(**changes):
     } | changes
 
 
-def sets(count):
-    return [
-        {
-            "rank": rank,
-            "layers": [0, rank],
-            "worst": 2.0 + rank,
-            "worst_low": 2.0,
-            "worst_high": 20.0,
-            "worst_language": "ru",
-            "mean": 1.0,
-            "mean_low": None,
-            "mean_high": None,
-            "max_min": 0.5,
-            "max_min_low": 0.25,
-            "max_min_high": 0.75,
-            "levelling_down": rank == 2,
-        }
-        for rank in range(1, count + 1)
-    ]
+def searched(**changes):
+    sets = made_up_search.layer_sets(12, 3)[::10]
+    found = made_up_search.search(jax.random.key(3), [(0, 9, 11), *sets])
+    said = {"search_sentences": 5, "sentences": ["0 and 11 save together."]}
+    return found | said | changes
 
 
 def rendered(**changes):
-    content = page.content(SUMMARY, found(**changes), entries()["contrast"])
+    results = found(**changes)
+    content = page.content(SUMMARY, results, results.get("search"), CONTRAST)
     return page.render(content, FIGURES).decode()
 
 
@@ -71,24 +67,40 @@ def test_only_what_was_measured_is_shown():
 
 
 def test_everything_that_was_measured_is_shown():
+    search = searched()
     text = rendered(
-        layers=[{}],
-        layer_sentences=6,
-        protection_sets=sets(12),
-        set_sentences=5,
-        unprotected={"worst": {"estimate": 9.0, "low": 8.0, "high": 10.0}},
-        gateway="The claimed set ranks 7.",
-        left_out_lines=[3, 5],
+        layers=[{}], layer_sentences=6, search=search, left_out_lines=[3, 5]
     )
-    assert text.count("<img") == 2
-    assert "data:image/png;base64,dHdv" in text  # "two"
+    for name, data in FIGURES.items():
+        shown = f"data:image/png;base64,{base64.b64encode(data).decode()}"
+        assert text.count(shown) == name.endswith(".png"), name
+    assert text.count("<img") == 6
     assert "Measured on 6 sentences" in text
-    assert "All 12 sets of 2 layers were measured on 5" in " ".join(text.split())
-    assert "9.000 [8.000, 10.000]" in text
-    assert "The claimed set ranks 7." in text
+    words = " ".join(text.split())
+    n_sets = len(search["sets"])
+    assert f"{n_sets} sets of layers were measured on 5 sentences" in words
+    assert tables.with_bounds(search["unprotected"], "worst", 2) in text
+    assert search["proposed"]["sentence"] in text
+    assert search["surrogate"]["sentence"] in text
+    assert "0 and 11 save together." in text
+    assert search["certificates"]["sentences"][0] in text
     assert "2 sentences were too long" in text
-    assert text.count("<td>ru</td>") == 2 + page.LISTED  # twice above the best sets
-    assert "1.000 [no interval]" in text
+    listed = search_tables.set_cells(
+        search["sets"][: page.LISTED], proposed=search_tables.proposed_row(search)
+    )
+    for cells in listed:
+        assert "".join(f"<td>{cell}</td>" for cell in cells) in text
+
+
+def test_of_a_search_alone_only_that_is_shown():
+    search = searched(layers=[], interactions=[], proposed=None)
+    results = search | {"n_groups": 4, "left_out_lines": []}
+    content = page.content(SUMMARY, results, results, None)
+    text = page.render(content, FIGURES).decode()
+    assert text.count("<img") == 2
+    assert "Which layers to protect" in text
+    for absent in ("What each language loses", "to blame", "What each layer is worth"):
+        assert absent not in text
 
 
 def test_nothing_outside_is_referred_to():
@@ -98,22 +110,7 @@ def test_nothing_outside_is_referred_to():
 
 
 def test_a_value_that_is_missing_is_no_empty_string():
-    content = page.content(SUMMARY, found(), None)
+    content = page.content(SUMMARY, found(), None, None)
     del content["provenance"]
     with pytest.raises(jinja2.UndefinedError, match="provenance"):
         page.render(content, FIGURES)
-
-
-def test_cells_of_protection_sets():
-    cells = page.set_cells(sets(2))
-    assert cells[1] == [
-        "0 2",
-        "2",
-        "ru",
-        "4.000 [2.000, 20.000]",
-        "1.000 [no interval]",
-        "0.500 [0.250, 0.750]",
-        "yes",
-    ]
-    assert len(cells[0]) == len(page.SET_HEADER)
-    assert cells[0][-1] == ""

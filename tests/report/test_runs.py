@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdisp.report import runs
+from tests.search import cells
 
 CONFIG = {"command": "run", "seed": 3, "languages": ("en", "ru"), "limit": None}
 
@@ -167,6 +168,76 @@ def test_overwrite_goes_on_with_an_unfinished_run_of_the_same_settings(tmp_path)
     run = runs.begin(tmp_path, CONFIG, overwrite=False)
     runs.keep(run, "base-0", lambda: np.ones(1))
     assert runs.has(runs.begin(tmp_path, CONFIG, overwrite=True), "base-0")
+
+
+def with_store(directory, config=CONFIG):
+    """A finished run that has a store, and what that holds."""
+    finished(directory, config)
+    path = directory / "store.sqlite"
+    cells.closed(cells.filled(path, [1, 2]))
+    return path.read_bytes()
+
+
+def test_resuming_keeps_the_store_alone(tmp_path):
+    stored = with_store(tmp_path)
+    other = CONFIG | {"seed": 4}
+    with pytest.raises(ValueError, match=": holds a run; choose another --output"):
+        runs.begin(tmp_path, other, overwrite=False)
+    run = runs.begin(tmp_path, other, overwrite=False, resume=True)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"store.sqlite", "config.json", runs.UNFINISHED}
+    assert (tmp_path / "store.sqlite").read_bytes() == stored
+    assert json.loads((tmp_path / "config.json").read_bytes())["seed"] == 4
+    assert runs.keep(run, "a", lambda: np.ones(1)).tolist() == [1]
+
+
+def test_overwriting_drops_the_store(tmp_path):
+    with_store(tmp_path)
+    runs.begin(tmp_path, CONFIG, overwrite=True)
+    assert not (tmp_path / "store.sqlite").exists()
+
+
+def test_resuming_needs_a_run_or_nothing(tmp_path):
+    runs.begin(tmp_path / "new", CONFIG, overwrite=False, resume=True)
+    foreign(tmp_path)
+    with pytest.raises(ValueError, match="is not a run of jaxdisp"):
+        runs.begin(tmp_path, CONFIG, overwrite=False, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("resume", CONFIG | {"seed": 4}), ("unfinished", CONFIG)],
+)
+def test_a_damaged_store_is_not_gone_on_with(tmp_path, name, wanted):
+    with_store(tmp_path)
+    if name == "unfinished":
+        (tmp_path / runs.UNFINISHED).mkdir()
+    (tmp_path / "store.sqlite").write_bytes(b"SQLite format 3\0" + bytes(range(100)))
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=r"store\.sqlite: .*damaged"):
+        runs.begin(tmp_path, wanted, overwrite=False, resume=name == "resume")
+    after = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    assert after == before
+
+
+def test_of_several_processes_the_first_begins(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(runs.hosts, "wait", waited.append)
+    monkeypatch.setattr(runs.hosts, "place", lambda: (1, 2))
+    directory = tmp_path / "run"
+    run = runs.begin_together(directory, CONFIG, overwrite=False)
+    assert (run.directory, run.config) == (directory, CONFIG)
+    assert not list(directory.iterdir())
+    monkeypatch.setattr(runs.hosts, "place", lambda: (0, 2))
+    runs.begin_together(directory, CONFIG, overwrite=False)
+    assert (directory / "config.json").is_file()
+    assert waited == ["begun"] * 2
+
+
+def test_overwriting_and_resuming_contradict_each_other(tmp_path):
+    with pytest.raises(ValueError, match="--overwrite and --resume contradict each"):
+        runs.begin_together(tmp_path / "run", CONFIG, overwrite=True, resume=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_has_no_nan(tmp_path):

@@ -21,7 +21,7 @@ def objective(losses, word, name, weights=()):
     low, high = (
         sum(w * x for w, x in zip(side, added, strict=True)) for side in weights
     )
-    return {"low": low, "high": high, "difference": low - high}[name]
+    return {"low": low, "high": high, "difference": abs(low - high)}[name]
 
 
 def words(sizes, most, exactly):

@@ -70,6 +70,35 @@ def test_totals_too_many_to_tell_apart(case, count):
 
 
 @pytest.mark.parametrize("name", ["mean", "worst"])
+def test_rounded_sizes_allow_nothing_that_is_too_large(monkeypatch, name):
+    """Sizes of which halves and quarters are cut off, and limits that are tight."""
+    monkeypatch.setattr(additive_candidates, "STATES", 2)
+    sizes = np.array([[40, 23, 7], [39, 22, 11], [45, 27, 3], [51, 19, 15]])
+    losses = oracles.table(seed=6, layers=4, versions=3, languages=3)
+    for most in range(36, 120, 3):
+        case = losses, additive.within_bytes(sizes, most), name
+        for count in (3, 100):
+            found = additive_candidates.candidates(stated(*case), count)
+            check(found, case, count)
+            assert found.complete
+
+
+def test_ends_are_ranked_by_what_they_reach():
+    """The certificate counts the first language alone, in which two bad ones look good.
+
+    Of six versions of one layer four are kept, and no good one is lost for these.
+    """
+    good = [[1.0, 0.9], [1.1, 0.9], [1.2, 0.9], [1.3, 0.9]]
+    losses = np.array([[*good, [1.05, 9.0], [1.06, 9.0]]])
+    limit = additive.within_bytes(np.ones((1, 6), int), 1)
+    problem = additive.problem(losses, limit)
+    found = additive_candidates.candidates(problem, 4, width=4)
+    assert found.certificate.mixture.tolist() == [1.0, 0.0]
+    assert found.assignments.tolist() == [[0], [1], [2], [3]]
+    assert found.complete
+
+
+@pytest.mark.parametrize("name", ["mean", "worst"])
 @pytest.mark.parametrize("limited", ["kept", "bytes", "many sizes"])
 def test_32_layers_in_under_a_second(name, limited):
     """2^32 or 3^32 sets, far too many to list; the last limit has 10^4 totals."""

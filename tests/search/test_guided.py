@@ -169,6 +169,16 @@ def test_a_wider_beam_finds_what_one_does_not():
     assert all(one.local_optimum for one in found)
 
 
+def test_a_round_of_equals_is_the_last():
+    limit = additive.within_bytes(np.tile([2, 1], (4, 1)), 8)
+    evaluate, batches = noting(lambda _: 1.0)
+    start = np.zeros((1, 4), int)
+    found = guided.guided(evaluate, start, guided.steps(limit, swaps=False))
+    assert found.stopped == "local optimum"
+    assert list(map(len, batches)) == [1, 4]
+    assert found.best == 0
+
+
 def test_sets_without_a_number_come_last():
     def measure(word):
         return np.nan if sum(word) % 2 == 0 else float(sum(word))

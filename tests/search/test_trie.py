@@ -139,7 +139,7 @@ def test_groups_divide_the_subsets(sites, most):
     trie = tries.build(sites)
     found = tries.groups(trie, most)
     assert [n for group in found for n in group] == list(range(trie.n_subsets))
-    assert all(0 < len(group) for group in found)
+    assert all(len(group) > 0 for group in found)
 
 
 def test_nothing_is_wanted():

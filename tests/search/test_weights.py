@@ -47,8 +47,11 @@ def test_few_layers_are_kept():
     given = weights.as_needed(tiny.model(), tiny.QUANTIZERS)
     first = given(1, 0)
     assert given(1, 0) is first
-    for layer in range(weights.KEPT):
-        given(2, layer % 3) if layer < 3 else given(0, 0)
+    for version in (0, 2, 1, 0):  # as many others
+        given(version, 1 + version % 2)
+    assert given(1, 0) is first
+    for version, layer in ((2, 0), (2, 1), (2, 2), (0, 0)):
+        given(version, layer)
     assert given(1, 0) is not first
 
 
@@ -56,6 +59,17 @@ def test_bytes_of_copies():
     n_bytes = sum(4 * leaf.size for leaf in jax.tree.leaves(tiny.model().params))
     assert weights.needed_bytes(tiny.model(), []) == n_bytes
     assert weights.needed_bytes(tiny.model(), QUANTIZERS) == 4 * n_bytes
+
+
+def test_bytes_of_what_is_kept():
+    outside = tiny.model().params["outside"]
+    of_outside = sum(4 * leaf.size for leaf in jax.tree.leaves(outside))
+    of_layers = weights.needed_bytes(tiny.model(), []) - of_outside
+    found = [
+        weights.kept_bytes(tiny.model(), quantizers)
+        for quantizers in ([], [tiny.COARSE], QUANTIZERS)
+    ]
+    assert found == [4 * of_layers // 3 + n * of_outside for n in (0, 0, 2)]
 
 
 @pytest.mark.parametrize("give", [weights.copies, weights.as_needed])

@@ -33,8 +33,11 @@ class Followed:
 def follow(sites, steps, wanted=None):
     """Does what the steps say, and fails where one of them cannot be done."""
     beginnings = levels(sites)
-    subsets = beginnings[-1]
-    asked = [wanted is None or bool(wanted[n]) for n in range(len(subsets))]
+    asked = [
+        subset
+        for number, subset in enumerate(beginnings[-1])
+        if wanted is None or wanted[number]
+    ]
     held = [set() for _ in beginnings]
     held[0] = set(beginnings[0])
     done, read = set(beginnings[0]), []
@@ -42,32 +45,37 @@ def follow(sites, steps, wanted=None):
     peak = peaks[0]
     for step in steps:
         if isinstance(step, tries.Apply):
-            for parent, node in zip(step.parents, step.nodes, strict=True):
-                before = beginnings[step.level - 1][parent]
-                after = beginnings[step.level][node]
-                assert before in held[step.level - 1]
-                assert after == (*before, step.version)
-                assert after not in done
-                held[step.level].add(after)
-                done.add(after)
+            _apply(step, beginnings, held, done)
             peaks[step.level] = max(peaks[step.level], len(held[step.level]))
             peak = max(peak, sum(map(len, held)))
         elif isinstance(step, tries.Drop):
-            for node in step.nodes:
-                gone = beginnings[step.level][node]
-                held[step.level].remove(gone)
-                for subset, wish in zip(range(len(subsets)), asked, strict=True):
-                    if wish and subsets[subset][: step.level + 1] == gone:
-                        ready = subsets[subset][: step.level + 2] in done
-                        assert subset in read or (ready and step.level < len(held) - 1)
+            last = step.level == len(held) - 1
+            ready = {beginnings[-1][number] for number in read} if last else done
+            _drop(step, beginnings, held, asked, ready)
         else:
-            for subset in step.subsets:
-                assert subsets[subset] in held[-1]
-                read.append(subset)
+            assert {beginnings[-1][number] for number in step.subsets} <= held[-1]
+            read.extend(step.subsets)
     assert not any(held)
-    return Followed(
-        peak=peak,
-        peak_of_level=peaks,
-        read=read,
-        computed=len(done) - len(beginnings[0]),
-    )
+    computed = len(done) - len(beginnings[0])
+    return Followed(peak=peak, peak_of_level=peaks, read=read, computed=computed)
+
+
+def _apply(step, beginnings, held, done):
+    for parent, node in zip(step.parents, step.nodes, strict=True):
+        before = beginnings[step.level - 1][parent]
+        after = beginnings[step.level][node]
+        assert before in held[step.level - 1]
+        assert after == (*before, step.version)
+        assert after not in done
+        held[step.level].add(after)
+        done.add(after)
+
+
+def _drop(step, beginnings, held, asked, ready):
+    gone = {beginnings[step.level][node] for node in step.nodes}
+    assert gone <= held[step.level]
+    held[step.level] -= gone
+    # what is wanted of them has gone on, or has been read
+    for subset in asked:
+        if subset[: step.level + 1] in gone:
+            assert subset[: step.level + 2] in ready
