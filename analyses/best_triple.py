@@ -1,16 +1,16 @@
 """Is {first, three-quarter, last} the best set of three layers to protect?
 
-Question: of all sets of three layers kept in full precision, where does the set that the
-gateway claim names rank by the loss of the worst language, how sure is that rank, and
-what does it cost against the best set of the same size?
+Question: of all sets of three layers kept in full precision, where does the set that
+the gateway claim names rank by the loss of the worst language, how sure is that rank,
+and what does it cost against the best set of the same size?
 
 Data: the embedded model and corpus, or any model and aligned corpus.
 
-Method: `jaxdisp search --keep 3`, every set measured, ranks with intervals that hold for
-nearly equal sets. With several shards each is one job of `submitit` (extra `slurm`) on
-a cluster of unequal or preemptible machines; a job that is killed is submitted again and
-goes on from its store; `jaxdisp merge` makes them one run, equal to that of one process.
-Guarded by `tests/search/`.
+Method: `jaxdisp search --keep 3`, every set measured, ranks with intervals that hold
+for nearly equal sets. With several shards each is one job of `submitit` (extra `slurm`)
+on a cluster of unequal or preemptible machines; a job that is killed is submitted again
+and goes on from its store; `jaxdisp merge` makes them one run, equal to that of one
+process. Guarded by `tests/search/`.
 
 Expected: by the research notes, {0, 9, 11} of 12 layers is optimal.
 

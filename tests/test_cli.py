@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 
-from jaxdisp import cli
 from jaxdisp.measure import batches, cube
 from jaxdisp.report import law_thresholds, runs
 from tests import command_line
@@ -259,7 +258,7 @@ def test_help_needs_none_of_the_heavy_libraries():
     )
     assert done.returncode == 0
     assert done.stderr == "[]\n"
-    for command in ("measure", "run", "clip", "train"):
+    for command in ("measure", "run", "search", "merge", "clip", "train"):
         assert re.search(rf"^  {command}  ", done.stdout, re.MULTILINE)
 
 

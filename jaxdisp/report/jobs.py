@@ -176,7 +176,8 @@ def _searched(
         shard = inputs.shard if evaluate else None
         losses = searching.evaluate(made, kept, advance, shard)
     if inputs.shard[1] > 1:
-        return {"shard": list(inputs.shard), "cells": int(np.sum(~np.isnan(losses)))}
+        cells = searching.count_cells(made, losses)
+        return {"shard": list(inputs.shard), "cells": cells}
     return searching.results(inputs, made, losses) | known
 
 

@@ -6,8 +6,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from jaxdisp.models.checkpoint import read_json
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report import jobs, runs, searching, settings
@@ -85,12 +83,11 @@ def _join(
                     f"{shard}: has not begun; it holds no {searching.STORE}"
                 )
             sources.append(stack.enter_context(searching.opened(shard)))
-        merging.merge(together, sources)
+        merging.merge(together, [each for each in sources if _begun(each)])
         identity = store.identity(**sweep.identity(made))
         counts = [store.count(source, identity) for source in sources]
     losses = sweep.table(made, together)
-    missing = sum(int(np.isnan(losses[:, text.places[0]]).sum()) for text in made.texts)
-    if missing:
+    if missing := made.n_cells - searching.count_cells(made, losses):
         held = ", ".join(
             f"{count} in {shard}" for shard, count in zip(shards, counts, strict=True)
         )
@@ -98,6 +95,12 @@ def _join(
             f"{missing} of {made.n_cells} cells are missing ({held}): a shard was left "
             "out or has not finished"
         )
+
+
+def _begun(source: store.Store) -> bool:
+    """Says whether a store holds more than a process killed at once has left."""
+    with store.access(source) as connection:
+        return bool(store.numbers(connection, "identities"))
 
 
 def _settings(

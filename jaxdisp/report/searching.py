@@ -257,6 +257,19 @@ def evaluate(
     return hosts.gather(losses) if place[1] > 1 else losses
 
 
+def count_cells(made: plan.Plan, losses: np.ndarray) -> int:
+    """Counts the cells whose losses are there.
+
+    Args:
+        made: the plan.
+        losses: by subset and place, NaN where they are not.
+
+    Reference: our own definition.
+    """
+    present = ~np.isnan(losses)
+    return sum(int(present[:, text.places[0]].sum()) for text in made.texts)
+
+
 def explore(
     inputs: Inputs, kept: store.Store, advance: Advance
 ) -> tuple[Inputs, dict[str, Any]]:

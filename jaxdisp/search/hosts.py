@@ -1,5 +1,11 @@
 """Several hosts: processes that divide a search among themselves and share losses."""
 
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
@@ -21,22 +27,37 @@ def join(text: str) -> None:
 
     Reference: `jax.distributed.initialize`.
     """
+    options: dict[str, Any] = {}
     try:
-        if text == AUTO:
-            jax.distributed.initialize()
-            return
-        address, total, number = text.split(",")
-        jax.distributed.initialize(
-            coordinator_address=address,
-            num_processes=int(total),
-            process_id=int(number),
-        )
+        if text != AUTO:
+            address, total, number = text.split(",")
+            options = {
+                "coordinator_address": address,
+                "num_processes": int(total),
+                "process_id": int(number),
+            }
+        with _remarks_on_stderr():
+            jax.distributed.initialize(**options)
+            wait("joined")
     except (ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
             f"--hosts {text}: must be auto or ADDRESS:PORT,N,I, with all N processes "
             f"started: {reason}"
         ) from error
+
+
+@contextlib.contextmanager
+def _remarks_on_stderr() -> Iterator[None]:
+    """Keeps stdout for results: Gloo says there who is connected, past `sys.stdout`."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def place() -> tuple[int, int]:

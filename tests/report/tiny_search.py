@@ -4,20 +4,21 @@ import contextlib
 import functools as ft
 import pathlib
 import tempfile
+from unittest import mock
 
 from jaxdisp.models import Quantizer
-from jaxdisp.report import jobs, search_results, searching
+from jaxdisp.report import files, jobs, runs
 from jaxdisp.report import settings as run_settings
-from jaxdisp.search import sweep
+from jaxdisp.search import store
 from tests.measure import tiny
 from tests.search import tiny_sweep
 
-BITS = 3
+TOKENS = tiny_sweep.TOKENS
 
 
 def small_calls():
     """Several batches of one shape each, so that little is compiled."""
-    return tiny_sweep.small_calls(shapes=1)
+    return tiny_sweep.small_calls(TOKENS, shapes=1)
 
 
 def write(directory, n_layer=3, *, known=True):
@@ -63,48 +64,32 @@ def results(search, **options):
         return jobs.execute(wanted, inputs)
 
 
-@ft.cache
-def evaluated(search, **options):
-    """What the statistics of a search are made of."""
-    inputs = opened(search, **options)[1].searched
-    with small_calls(), searching.opened(None) as kept:
-        made = searching.planned(inputs)
-        losses = searching.evaluate(made, kept, int)
-        return search_results.measured(
-            inputs.corpus,
-            sweep.evaluation(made, losses),
-            inputs.lattice,
-            chosen=inputs.chosen,
-            objective=inputs.search.objective,
-            effective_bits=0.0 * inputs.lattice.n_bytes,
-            seed=inputs.seed,
-        )
-
-
-def begun(search, directory, *, overwrite=False, resume=False, means=None):
+def begun(search, directory, *, means=None, resume=False, **changes):
     """Settings, inputs and a run in a directory, of what is in the present one."""
-    from jaxdisp.report import runs
-
-    wanted = settings(search)
+    wanted = settings(search, **changes)
     inputs = run_settings.open_inputs(wanted, means)
     configuration = run_settings.configuration(wanted, inputs)
-    options = {"overwrite": overwrite, "resume": resume}
+    options = {"overwrite": False, "resume": resume}
     return wanted, inputs, runs.begin_together(directory, configuration, **options)
 
 
-@contextlib.contextmanager
-def interrupted(monkeypatch, after):
-    """Interrupts a search when it stores something after so many times."""
-    from jaxdisp.search import store
+def run(search, directory, **options):
+    """Carries a search out in a directory, its figures left out, as they take long."""
+    wanted, inputs, kept = begun(search, directory, **options)
+    with small_calls(), mock.patch.object(files, "written", return_value={}):
+        return jobs.execute(wanted, inputs, kept)
 
+
+@contextlib.contextmanager
+def counted(*, stop=-1):
+    """Counts how often cells are stored, and interrupts after some times."""
     done, put = [], store.put
 
-    def counted(*args):
-        if len(done) == after:
+    def count(kept, identity, piece, cells):
+        if len(done) == stop:
             raise KeyboardInterrupt
-        done.append(None)
-        put(*args)
+        done.append(len(cells))
+        put(kept, identity, piece, cells)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "put", counted)
+    with mock.patch.object(store, "put", count):
         yield done
