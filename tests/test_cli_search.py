@@ -364,6 +364,19 @@ def test_other_sets_of_a_run(deeper, tmp_path):
     assert results(tmp_path, "some") == results(tmp_path, "alone")
 
 
+def test_a_run_holds_a_search(deeper, tmp_path):
+    inputs = ("--model", "model", "--corpus", "corpus", "--bits", "3")
+    limits = ("--layer-limit", "0", "--clip-limit", "0", "--set-limit", "8")
+    code, out, _ = deeper("run", *inputs, *limits, "--protect", "3", "--output", "run")
+    assert code == 0
+    assert deeper("search", *INPUTS, "--keep", "3", "--output", "search")[0] == 0
+    found = json.loads(results(tmp_path, "run"))
+    searched = json.loads(results(tmp_path, "search"))
+    assert found["search"].items() <= searched.items()
+    assert found["search"]["proposed"]["sentence"] in " ".join(out.split())
+    assert found["degradation"]
+
+
 def test_a_store_damaged_inside_is_no_traceback(jaxdisp, place):
     """A loss was changed without the checksum, which only reading it tells."""
     assert jaxdisp(*KEEP, "--output", "inside", "--shard", "1/2")[0] == 0
