@@ -40,8 +40,6 @@ class Config:
 SMOKE = Config(
     search=("--sets", "0,9,11;0,1,2;2,5,7", "--limit", "4", "--languages", "en,sw"),
     output=str(pathlib.Path(tempfile.mkdtemp()) / "best_triple"),
-    shards=2,
-    cluster="local",
 )
 
 

@@ -2,7 +2,10 @@
 
 import ast
 import importlib.util
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
@@ -18,6 +21,26 @@ def test_runs_in_its_smallest_size(path, capsys):
     spec.loader.exec_module(module)
     module.main(module.SMOKE)
     assert capsys.readouterr().out.strip()
+
+
+def test_shards_are_jobs(tmp_path):
+    # in a process of its own, since submitit leaves files open
+    code = (
+        "import dataclasses, best_triple\n"
+        "smallest = dataclasses.replace(best_triple.SMOKE, shards=2, cluster='local', "
+        f"output={str(tmp_path / 'triple')!r})\n"
+        "best_triple.main(smallest)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=FOLDER,
+        env=os.environ | {"PYTHONPATH": f"{FOLDER}{os.pathsep}{FOLDER.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "{0, 9, 11} ranks" in found.stdout
+    assert (tmp_path / "triple" / "results.json").is_file()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

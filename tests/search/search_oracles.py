@@ -39,9 +39,9 @@ def objective(losses, name, low, high):
         "mean": lambda: np.mean(losses),
         "worst": lambda: max(losses),
         "max_min": lambda: max(losses) - min(losses),
-        "difference": lambda: poor - rich,
+        "difference": lambda: abs(poor - rich),
         "log_ratio": lambda: (
-            np.log(poor) - np.log(rich) if poor > 0 and rich > 0 else np.nan
+            abs(np.log(poor / rich)) if poor > 0 and rich > 0 else np.nan
         ),
     }[name]()
 
