@@ -8,8 +8,9 @@ torch    for every set: restore the weights, round the layers that are not prote
          without PyTorch and transformers, which `make .venv/.torch` installs)
 oracle   `cube.batch_losses`: one scan over layers, versions chosen by `where`, several
          sets mapped by `vmap` (24 sets are timed for the large shape, and scaled)
-engine   `search.engine`: cold is the first call, compilation and rounding the model
-         included, without a cache of compiled programs; warm is the lesser of two more
+engine   `search.engine`, on two batches at once as `search.sweep` does: cold is the
+         first call, compilation and rounding the model included, without a cache of
+         compiled programs; warm is the lesser of two more
 
 The share of the peak is the operations of the engine's matrix products over its time,
 against products of 1152 x 768 and 768 x 3072 just before and after; `layers` leaves the
@@ -19,10 +20,12 @@ readout out on both sides. Last, all 4096 sets against the 220 on the same sente
 """
 
 import dataclasses
+import functools as ft
 import importlib.util
 import itertools
 import time
 from collections.abc import Callable
+from concurrent import futures
 from typing import Any
 
 import jax
@@ -178,8 +181,11 @@ def by_engine(
     model: Any, sites: np.ndarray, tokens: np.ndarray
 ) -> tuple[np.ndarray, float, float, float, trie.Trie]:
     """Losses; the time of the first call, of a warm one, and of its layers alone."""
-    mask = np.ones(tokens.shape, bool)
-    text = passages.passage(tokens, mask, n_rows=passages.rows_needed(mask))
+    texts = []
+    for part in np.split(tokens, plan.threads()):
+        mask = np.ones(part.shape, bool)
+        n_rows = passages.rows_needed(mask)
+        texts.append(passages.passage(part, mask, n_rows=n_rows))
     built = trie.build(sites)
     everything = np.ones(built.n_subsets, bool)
     mesh = jax.sharding.Mesh(np.array(jax.local_devices()[:1]), ("device",))
@@ -194,19 +200,28 @@ def by_engine(
             most=64,
         )
 
-    def losses(ready: engine.Engine) -> np.ndarray:
-        found = np.zeros((built.n_subsets, len(tokens)), np.float32)
+    def one(ready: engine.Engine, text: passages.Passage) -> np.ndarray:
+        found = np.zeros((built.n_subsets, len(text.tokens)), np.float32)
         for subsets, values in engine.losses(ready, built, text, everything):
             found[subsets] = values
         return found[built.places]
 
+    def losses(ready: engine.Engine) -> np.ndarray:
+        with futures.ThreadPoolExecutor(len(texts)) as pool:  # as `sweep.fill` does
+            return np.hstack(list(pool.map(ft.partial(one, ready), texts)))
+
+    def last(text: passages.Passage) -> list[Any]:
+        found = engine.finals(ready, built, text, everything)
+        return [states for _, states in found]
+
+    def layers() -> list[Any]:
+        with futures.ThreadPoolExecutor(len(texts)) as pool:
+            return list(pool.map(last, texts))
+
     cold = seconds(lambda: losses(prepared()))
     ready = prepared()
     warm = min(seconds(lambda: losses(ready)) for _ in range(2))
-    alone = min(
-        seconds(lambda: list(engine.finals(ready, built, text, everything)))
-        for _ in range(2)
-    )
+    alone = min(seconds(layers) for _ in range(2))
     return losses(ready), cold, warm, alone, built
 
 

@@ -18,7 +18,7 @@ from jaxdisp.search import engine, keys, memory, passages, trie, weights
 
 THREADS = 2
 """On a CPU: the second fills the moments in which XLA works on one core."""
-ROWS = {"cpu": 1152}
+ROWS = {"cpu": 576}
 ROWS_ON_ACCELERATORS = 2**15
 MOST = 64
 CHOICES = tuple((copied, MOST >> n) for copied in (True, False) for n in range(7))
@@ -147,14 +147,24 @@ def make(
     )
 
 
+def threads() -> int:
+    """Returns how many batches are under way at once.
+
+    Reference: our own definition.
+    """
+    return THREADS if jax.default_backend() == "cpu" else 1
+
+
 def _texts(model: Model, corpus: Corpus, rows: int) -> tuple[Text, ...]:
     encoded = cube.encode(model, corpus)
     cube.check_lengths(encoded, corpus, model.config.context)
     flat = [sentence for language in encoded for sentence in language]
     n_devices = jax.local_device_count()
+    # a batch for every thread, however few sentences there are
+    share = -(-sum(map(len, flat)) // threads())
     made = []
     for batch in batches.make_batches(
-        flat, model.config.context, tokens=rows, multiple=n_devices
+        flat, model.config.context, tokens=min(rows, share), multiple=n_devices
     ):
         n_rows = max(passages.rows_needed(mask, n_devices) for mask in batch.mask)
         size = batch.tokens.shape[1]

@@ -164,8 +164,7 @@ def fill(
                 break
         return done
 
-    threads = plan.THREADS if jax.default_backend() == "cpu" else 1
-    return sum(_in_threads(one, work, threads, stopped))
+    return sum(_in_threads(one, work, plan.threads(), stopped))
 
 
 def _in_threads(

@@ -183,6 +183,15 @@ def test_losses_below_nothing_are_clipped_and_counted():
     assert search_certificates.check(content)
 
 
+def test_claims_hold_where_bounds_are_rounded_up():
+    """Protecting four of five layers: the exact bound is a little below 0.8."""
+    added = of_results.measured(of_results.additive(0.02)).added.copy()
+    added[:, ALONE[1]] = -0.5
+    content = stored(found(added=added))
+    assert {row["claim"] for row in content["protection"]} == {0.799999}
+    assert search_certificates.check(content)
+
+
 def test_where_nothing_is_lost_nothing_is_claimed():
     content = stored(found(added=-abs(found().added)))
     assert content["clipped"] == 15

@@ -212,3 +212,7 @@ def test_what_lies_outside_the_layers_is_no_layer_of_anyone():
     one, other = explain(found), explain(shifted)
     for a, b in zip(one["layers"], other["layers"], strict=True):
         assert a["shapley"] == pytest.approx(b["shapley"], abs=1e-5)
+    for a, b in zip(one["mediant"], other["mediant"], strict=True):
+        assert a["after"] == pytest.approx(b["after"], abs=1e-5)
+    logs = [content["synergy"]["log_mean"] for content in (one, other)]
+    assert logs[0] == pytest.approx(logs[1], abs=1e-5)
