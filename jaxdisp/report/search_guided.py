@@ -136,9 +136,14 @@ def _sentence(visited: guided.Visited, distance: guided.Distance) -> str:
     reason = {
         "local optimum": "no exchange or change of a layer improves the best",
     }.get(visited.stopped, f"stopped by the limit of {visited.stopped}")
-    return (
+    begun = (
         f"{len(visited.values)} sets were measured in {int(visited.rounds.max()) + 1} "
-        f"rounds; {reason}. In the additive model none that was not measured is below "
+        f"rounds; {reason}."
+    )
+    if not np.isfinite(distance.floor_of_others):
+        return f"{begun} These are all sets that are allowed."
+    return (
+        f"{begun} In the additive model none that was not measured is below "
         f"{float(distance.floor_of_others):.2f}, and the best measured has "
         f"{float(distance.measured_best):.2f}: a better one exists only where that "
         f"model overestimates by more than {float(distance.error_needed):.2f} (it was "

@@ -75,6 +75,14 @@ def test_what_it_says_of_the_rest_is_true(model):
     assert f"{known['measured']} sets were measured" in known["sentence"]
 
 
+def test_says_when_nothing_is_left(model):
+    _, known = search_guided.explore(
+        model, Quantizer(), Search(keep=1, guided=128), WEIGHTS, Counting()
+    )
+    assert known["measured"] == LAYERS
+    assert known["sentence"].endswith("These are all sets that are allowed.")
+
+
 def test_stays_within_a_budget_of_several_quantizers(model):
     search = Search(budget="40%", bits=(4, 8), guided=128)
     found, _ = search_guided.explore(model, Quantizer(), search, WEIGHTS, Counting())
