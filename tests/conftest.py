@@ -16,3 +16,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def _strict_dtypes():
     with jax.numpy_dtype_promotion("strict"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_programs():
+    """Drops compiled programs: a process may map only so many, and dies beyond."""
+    yield
+    jax.clear_caches()

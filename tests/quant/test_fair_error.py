@@ -138,7 +138,11 @@ def test_value_is_attained_and_bounded(aim, grid, x, weights, bits):
         absmax = errors_at(x, weights, np.abs(x).max(axis=1), bits, grid)
         worse = aimed((absmax + slack(absmax, energy)) / over, aim)
         assert found.value <= worse * (1 + 1e-6)
-        low, top = np.abs(x).mean(axis=1), np.abs(x).max(axis=1)
+        # the bound covers thresholds from the least mean magnitude that is felt
+        total = np.maximum(weights.sum(axis=2), 1e-300)
+        felt = np.einsum("lgv,gv->lg", weights, np.abs(x)) / total
+        top = np.abs(x).max(axis=1)
+        low = np.minimum(np.where(felt > 0, felt, np.inf).min(axis=0), top)
         shares = np.stack(np.meshgrid(*[np.linspace(0, 1, 45)] * 2), -1).reshape(-1, 2)
         tried = low + shares * (top - low)
         lost = fair_oracles.squared_errors(x, weights, tried, bits, grid)
