@@ -8,7 +8,7 @@ import jaxtyping
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jaxdisp.quant import fair_error, grids, sweep
@@ -69,6 +69,11 @@ def slack(error, energy):
     return 2 * off * np.sqrt(error * energy) + off**2 * energy + off * error
 
 
+def squares_are_normal(x):
+    """Whether squares of errors that matter are above what float32 takes for 0."""
+    return not x.any() or np.abs(x).max() > 1e-12
+
+
 def denominators(x, weights, own, aim):
     over = own if aim == "regret" else fair_oracles.energy(x, weights)
     return np.where(over > 0, over, 1.0)
@@ -114,6 +119,7 @@ def exact_own_of_smooth(bits, grid, groups=1):
 @every_grid
 @given(**problems, shares=st.tuples(st.floats(0, 2), st.floats(0, 2)))
 def test_levels_are_the_errors_of_the_nearest_levels(grid, x, weights, bits, shares):
+    assume(squares_are_normal(x))
     tops = np.float32(np.array(shares) * np.abs(x).max(axis=1)).astype(float)
     weights = np.float64(np.float32(weights))
     tops[tops < 1e-25] = 0  # whose steps are subnormal in float32
@@ -127,6 +133,7 @@ def test_levels_are_the_errors_of_the_nearest_levels(grid, x, weights, bits, sha
 @some
 @given(**problems)
 def test_value_is_attained_and_bounded(aim, grid, x, weights, bits):
+    assume(squares_are_normal(x))
     weights = np.float64(np.float32(weights))
     found = solved(x, weights, bits, aim, grid)
     energy = fair_oracles.energy(x, weights)
