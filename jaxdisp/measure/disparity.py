@@ -108,6 +108,21 @@ def gini(losses: Float[Array, " language"]) -> Float[Array, ""]:
     return jnp.where(defined, value, jnp.nan)
 
 
+def log_ratio(sides: Float[Array, "config side"]) -> Float[Array, " config"]:
+    """Takes the logarithm of what the low side loses over what the high side does.
+
+    Definition: `ln(low / high)`, NaN unless both are positive.
+
+    Args:
+        sides: losses of the low and the high side, in any unit.
+
+    Reference: our own definition.
+    """
+    defined = jnp.all(sides > 0, axis=-1)
+    ratio = sides[:, 0] / jnp.where(defined, sides[:, 1], 1.0)
+    return jnp.where(defined, jnp.log(jnp.where(defined, ratio, 1.0)), jnp.nan)
+
+
 def measures(
     losses: Float[Array, "config language"],
     sides: Float[Array, "side language"] | None = None,
@@ -138,7 +153,7 @@ def measures(
     return found | {
         "high": low_high[:, 1],
         "difference": low_high[:, 0] - low_high[:, 1],
-        "log_ratio": _log_ratio(low_high),
+        "log_ratio": log_ratio(low_high),
         "low_high": low_high,
     }
 
@@ -253,9 +268,3 @@ def levels_down(found: Disparity, base: int) -> Bool[Array, " config"]:
     levels = (found.mean.estimate, found.worst.estimate, found.high.estimate)
     more_lost = jnp.any(jnp.stack([x > x[base] for x in levels]), axis=0)
     return more_equal & more_lost
-
-
-def _log_ratio(sides: Float[Array, "config side"]) -> Array:
-    defined = jnp.all(sides > 0, axis=-1)
-    ratio = sides[:, 0] / jnp.where(defined, sides[:, 1], 1.0)
-    return jnp.where(defined, jnp.log(jnp.where(defined, ratio, 1.0)), jnp.nan)

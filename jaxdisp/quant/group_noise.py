@@ -7,7 +7,7 @@ measured by quantizing one group at a time, or half the trace of Hessian times
 covariance.
 
 All of this holds only while losses are of second order in the errors;
-`additivity_residual` says how far from that a measurement is.
+`search.surrogate.additivity` says how far from that a measurement is.
 """
 
 import math
@@ -18,26 +18,6 @@ from jaxtyping import Float, Num
 
 # of the size of the terms; far above the rounding of their sum, far below a claim
 ROUNDING = 1e-14
-
-
-def additivity_residual(
-    together: Num[ArrayLike, " language"], alone: Num[ArrayLike, "language group"]
-) -> Float[np.ndarray, " language"]:
-    """Measures how far losses are from adding up over groups.
-
-    Definition: `|D(all) - sum_i D(i)| / D(all)` by language; NaN where D(all) is not
-    above 0.
-
-    Args:
-        together: loss with all groups quantized, in any unit.
-        alone: loss with one group quantized, in the same unit.
-
-    Reference: our own definition.
-    """
-    whole = np.asarray(together, np.float64)
-    parts = np.asarray(alone, np.float64).sum(axis=1)
-    gains = ~(whole > 0)
-    return np.where(gains, np.nan, np.abs(whole - parts) / np.where(gains, 1.0, whole))
 
 
 def sensitivities(

@@ -1,4 +1,4 @@
-"""Which groups to protect for the smallest ratio of losses, and what each one does.
+"""Which groups to protect for the smallest ratio of losses.
 
 With additive losses, a language loses `A(S) = sum of a` and the reference
 `B(S) = sum of b` over the groups outside the protected set `S`. Measured `a` and `b`
@@ -19,19 +19,6 @@ class RatioOptimum:
     ratio: Float[np.ndarray, ""]
     protected: Bool[np.ndarray, " group"]
     steps: Int[np.ndarray, ""]
-
-
-@result
-class Effect:
-    """Whether protecting one more group raises the ratio, lowers it, or neither.
-
-    Both are false where `defined` is: the group is protected already, or the reference
-    would lose nothing, or gain, without it.
-    """
-
-    raises: Bool[np.ndarray, " group"]
-    lowers: Bool[np.ndarray, " group"]
-    defined: Bool[np.ndarray, " group"]
 
 
 def least_ratio(
@@ -81,45 +68,6 @@ def least_ratio(
         protected, ratio, steps = trial, lower, steps + 1
     return RatioOptimum(
         ratio=np.asarray(ratio), protected=protected, steps=np.asarray(steps)
-    )
-
-
-def raises_ratio(
-    losses: Num[ArrayLike, " group"],
-    reference: Num[ArrayLike, " group"],
-    protected: Bool[ArrayLike, " group"] | None = None,
-) -> Effect:
-    """Says of each group whether protecting it as well raises the ratio of losses.
-
-    Definition: with `B > 0` and `B - b[i] > 0`, `(A - a[i]) / (B - b[i]) > A / B` if
-    and only if `a[i] B < b[i] A`. Where the reference loses from the group, that is
-    `a[i] / b[i] < A / B`; where it gains (`b[i] < 0`), `a[i] / b[i] > A / B`; where it
-    does neither, `a[i] < 0`.
-
-    Args:
-        losses: `a`, what the language loses by group, of any sign, in any unit.
-        reference: `b`, what the reference language loses, in that unit.
-        protected: groups that are protected already; none without it.
-
-    Raises:
-        ValueError: if a loss is not finite, or the reference loses nothing now.
-
-    Reference: the mediant inequality; our own derivation for other signs.
-    """
-    a, b = _finite(losses, reference)
-    left = np.ones(a.shape, bool) if protected is None else ~np.asarray(protected)
-    total, base = a[left].sum(), b[left].sum()
-    if not base > 0:
-        raise ValueError(
-            f"the reference must lose something as things are, got {base:.3g}; "
-            "compare differences"
-        )
-    defined = left & (base - b > 0)
-    mine, average = a * base, b * total
-    return Effect(
-        raises=defined & (mine < average),
-        lowers=defined & (mine > average),
-        defined=defined,
     )
 
 

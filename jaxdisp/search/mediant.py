@@ -1,9 +1,9 @@
 """Mediants: why protecting a layer can raise a ratio of losses and still help."""
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from jaxdisp.measure import disparity
 from jaxdisp.result import result
 from jaxdisp.search import coalitions
 from jaxdisp.stats import bca, bootstrap
@@ -112,19 +112,13 @@ def _of_sums(sums: Array, n_sentences: Array) -> dict[str, Array]:
     means = sums / n_sentences
     layers = (means.shape[0] - 1) // 2
     whole, alone, change = means[:1], means[1 : 1 + layers], means[1 + layers :]
-    before, after = _log_ratio(whole), _log_ratio(whole + change)
+    before, after = disparity.log_ratio(whole), disparity.log_ratio(whole + change)
     return {
         "before": before[0],
         "alone": alone,
         "after": after,
         "change": after - before,
-        "predicted_after": _log_ratio(whole - alone),
+        "predicted_after": disparity.log_ratio(whole - alone),
         "low_change": change[:, 0],
         "high_change": change[:, 1],
     }
-
-
-def _log_ratio(sides: Float[Array, "row side"]) -> Float[Array, " row"]:
-    defined = jnp.all(sides > 0, axis=-1)
-    logs = jnp.log(jnp.where(defined[:, None], sides, 1.0))
-    return jnp.where(defined, logs[:, 0] - logs[:, 1], jnp.nan)
