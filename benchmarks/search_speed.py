@@ -33,7 +33,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdisp.measure import cube
-from jaxdisp.models import decoder, gpt2
+from jaxdisp.models import decoder
+from jaxdisp.models.architectures import gpt2
 from jaxdisp.models.model import load
 from jaxdisp.models.quantized import Quantizer, quantize
 from jaxdisp.search import engine, passages, plan, trie, weights

@@ -170,11 +170,11 @@ def _checked(
             "is the file complete and does config.json belong to it?"
         )
     array = arrays[name]
-    expected = tensor.shape[::-1] if tensor.transposed else tensor.shape
-    if array.shape != expected:
+    if array.shape != tensor.stored_shape:
         raise ValueError(
             f"{origin[name]}: {name} has shape {list(array.shape)}, but config.json "
-            f"asks for {list(expected)}; one of the two belongs to another model"
+            f"asks for {list(tensor.stored_shape)}; one of the two belongs to another "
+            "model"
         )
     if array.dtype == np.bool_:
         raise ValueError(
@@ -189,7 +189,7 @@ def _checked(
             f"{origin[name]}: {name} holds {bad} values that are NaN or infinite; "
             "the checkpoint is broken, or overflowed when it was cast to float16"
         )
-    return array.T if tensor.transposed else array
+    return array.T if tensor.transposed else array.reshape(tensor.shape)
 
 
 def _refuse_leftovers(
@@ -224,7 +224,7 @@ def write(
         architecture: the family.
         config: its configuration.
         params: parameters, stored rounded to float16.
-        entries: further entries for `config.json`, such as `bos_token_id`.
+        entries: the content of `config.json`, but for the type of the weights.
 
     Raises:
         ValueError: if a value overflows float16.
@@ -243,10 +243,10 @@ def write(
             name = tensor.source.format(layer=number)
             prefix = "" if name.startswith("lm_head") else architecture.prefix
             arrays[prefix + name] = np.ascontiguousarray(
-                part.T if tensor.transposed else part
+                part.T if tensor.transposed else part.reshape(tensor.stored_shape)
             )
     directory.mkdir(parents=True, exist_ok=True)
-    content = architecture.write_config(config) | {"dtype": "float16"} | entries
+    content = entries | {"dtype": "float16"}
     text = json.dumps(content, indent=2) + "\n"
     replace(directory / "config.json", text.encode())
     metadata = {"format": "pt"}

@@ -25,7 +25,9 @@ Parameters = dict[str, Any]
 Path = tuple[str, ...]
 """Keys that lead to one array of `Parameters`."""
 
-Role = Literal["matrix", "embedding", "head", "norm", "bias"]
+Role = Literal[
+    "matrix", "embedding", "head", "norm", "bias", "convolution", "recurrence"
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,8 +36,9 @@ class Tensor:
 
     `shape` is that of one layer for parameters under `blocks`, whose `source` has a
     `{layer}` slot. Matrices are stored input-first (`y = x @ weight`); `transposed`
-    says that the checkpoint stores the opposite. `channel_axis` is the axis of output
-    channels: the rows of an embedding, since a tied head reads them as outputs.
+    says that the checkpoint stores the opposite; `stored` is its shape there where that
+    has more axes. `channel_axis` is the axis of output channels: the rows of an
+    embedding, since a tied head reads them as outputs.
     """
 
     path: Path
@@ -44,6 +47,14 @@ class Tensor:
     role: Role
     transposed: bool = False
     channel_axis: int = -1
+    stored: tuple[int, ...] | None = None
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        """The shape in a checkpoint."""
+        if self.stored is not None:
+            return self.stored
+        return self.shape[::-1] if self.transposed else self.shape
 
     @property
     def stacked(self) -> bool:
@@ -56,21 +67,23 @@ class Architecture:
     """What the rest of the package needs to know about one family of decoders.
 
     `read_config` turns a checkpoint's `config.json` into a frozen configuration with
-    at least `n_layers`, `width`, `vocabulary`, `context` and `tied`; `write_config` is
-    its inverse. `prefix` may stand before tensor names, and tensors whose names match
-    one of the regular expressions `buffers` carry no parameters. `block` returns the
-    hidden states after a layer and, by path, what each of its matrices is applied to.
+    at least `n_layers`, `width`, `vocabulary`, `context` and `tied`. `prefix` may stand
+    before tensor names, and tensors whose names match one of the regular expressions
+    `buffers` carry no parameters. `block` returns the hidden states after a layer and,
+    by path, what each of its matrices is applied to; `held` says how many numbers per
+    token it holds at once, for sentences of so many tokens. States have the type of the
+    parameters outside the layers, and so have the parameters that functions are given.
     """
 
     name: str
     prefix: str
     buffers: tuple[str, ...]
     read_config: Callable[[dict[str, Any]], Any]
-    write_config: Callable[[Any], dict[str, Any]]
     tensors: Callable[[Any], tuple[Tensor, ...]]
     embed: Callable[..., Array]
     block: Callable[..., tuple[Array, dict[Path, Array]]]
     readout: Callable[..., Array]
+    held: Callable[[Any, int], int]
 
 
 def leaf(params: Parameters, path: Path) -> Any:
@@ -93,6 +106,18 @@ def assemble(leaves: dict[Path, Any]) -> Parameters:
             node = node.setdefault(key, {})
         node[path[-1]] = value
     return params
+
+
+def as_type(params: Any, dtype: jnp.dtype) -> Any:
+    """Converts floating-point parameters to the type that is computed in.
+
+    Args:
+        params: pytree of arrays.
+        dtype: the type.
+
+    Reference: our own definition.
+    """
+    return jax.tree.map(lambda x: x.astype(dtype), params)
 
 
 def select(index: Int[Array, ""], versions: tuple[Any, ...]) -> Any:
@@ -218,7 +243,7 @@ def _scan(
 
         def layer(carry: Array, step: tuple[Array, Array, tuple[Any, ...]]) -> Any:
             index, version, blocks = step
-            chosen = select(version, blocks)
+            chosen = select(version, as_type(blocks, carry.dtype))
             after, inputs = architecture.block(chosen, carry, index, config)
             return after, keep(after, inputs)
 
@@ -246,7 +271,7 @@ def token_losses(
     Reference: our own definition.
     """
     targets = tokens[:, 1:, None]
-    predictions = logits[:, :-1]
+    predictions = logits[:, :-1].astype(jnp.float32)
     chosen = jnp.take_along_axis(predictions, targets, axis=-1)[..., 0]
     losses = jax.nn.logsumexp(predictions, axis=-1) - chosen
     return jnp.where(mask[:, 1:], losses, 0.0)

@@ -13,7 +13,8 @@ import numpy as np
 import tokenizers
 from jaxtyping import Array, Float, Int
 
-from jaxdisp.models import checkpoint, decoder, gpt2, vocabulary
+from jaxdisp.models import checkpoint, decoder, vocabulary
+from jaxdisp.models.architectures import gpt2, registry
 
 ARCHITECTURES = {"gpt2": gpt2.ARCHITECTURE}
 EMBEDDED = pathlib.Path(__file__).parent.parent / "assets" / "polyglot"
@@ -58,14 +59,8 @@ def load(
     directory = EMBEDDED if source is None else find_directory(str(source), revision)
     name = "polyglot (embedded)" if source is None else str(source)
     entries = checkpoint.read_json(directory / "config.json")
-    kind = entries.get("model_type")
-    if kind not in ARCHITECTURES:
-        raise ValueError(
-            f"{directory / 'config.json'}: model_type {kind!r} is not supported; "
-            f"allowed: {', '.join(ARCHITECTURES)}"
-        )
-    architecture = ARCHITECTURES[kind]
     try:
+        architecture = registry.find(entries)
         config = architecture.read_config(entries)
     except ValueError as error:
         raise ValueError(f"{directory / 'config.json'}: {error}") from error

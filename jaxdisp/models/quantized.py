@@ -20,7 +20,9 @@ ROLES: dict[str, frozenset[str]] = {
     "matrices": frozenset({"matrix"}),
     "embeddings": frozenset({"embedding"}),
     "head": frozenset({"head"}),
-    "all": frozenset({"matrix", "embedding", "head", "norm"}),
+    "all": frozenset(
+        {"matrix", "embedding", "head", "norm", "convolution", "recurrence"}
+    ),
 }
 
 

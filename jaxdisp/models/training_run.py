@@ -13,7 +13,8 @@ import numpy as np
 import safetensors.numpy
 import tokenizers
 
-from jaxdisp.models import checkpoint, gpt2, mixture, model_card, training, vocabulary
+from jaxdisp.models import checkpoint, mixture, model_card, training, vocabulary
+from jaxdisp.models.architectures import gpt2
 
 LENGTHS = (32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 SAVE_EVERY = 100
@@ -237,7 +238,8 @@ def _write_model(
     record: dict[str, Any],
 ) -> None:
     start = tokenizer.get_vocab()[vocabulary.START]
-    entries = {"bos_token_id": start, "eos_token_id": start}
+    tokens = {"bos_token_id": start, "eos_token_id": start}
+    entries = gpt2.write_config(config) | tokens
     checkpoint.write(output, gpt2.ARCHITECTURE, config, state.average, entries)
     tokenizer.save(str(output / "tokenizer.json"))
     settings = {

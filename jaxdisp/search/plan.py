@@ -24,9 +24,6 @@ MOST = 64
 CHOICES = tuple((copied, MOST >> n) for copied in (True, False) for n in range(7))
 """Whether weights are copied, and nodes together, from what takes most memory on."""
 FLOAT = 4
-INNER = 12
-"""Numbers per token and width that a layer holds at once: states before and after,
-keys, queries, values, an inner layer of four widths before and after its activation."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,7 +190,9 @@ def _state_bytes(
     width, vocabulary = model.config.width, model.config.vocabulary
     largest = max(text.passage.tokens.size for text in texts)
     states = trie.most_states(built, most) * largest * width
-    call = max(rows, largest) * INNER * width
+    longest = max(text.passage.tokens.shape[1] for text in texts)
+    held = model.architecture.held(model.config, longest)
+    call = max(rows, largest) * held
     logits = 3 * max(engine.LOGITS_AT_ONCE, engine.LEAST_ROWS * vocabulary)
     return FLOAT * THREADS * (states + call + logits)
 

@@ -10,10 +10,13 @@ def _gelu_new(x):
 
 
 ACTIVATIONS = {
+    "gelu_fast": _gelu_new,
     "gelu_new": _gelu_new,
     "gelu_pytorch_tanh": _gelu_new,
     "gelu": lambda x: 0.5 * x * (1 + math.erf(x / math.sqrt(2))),
     "relu": lambda x: max(x, 0.0),
+    "relu2": lambda x: max(x, 0.0) ** 2,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
     "silu": lambda x: x / (1 + math.exp(-x)),
     "swish": lambda x: x / (1 + math.exp(-x)),
     "tanh": math.tanh,

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from jaxdisp import models
-from jaxdisp.models import checkpoint, gpt2, training_run
+from jaxdisp.models import checkpoint, training_run
 from jaxdisp.models import model as opening
+from jaxdisp.models.architectures import gpt2
 from tests.models import small
 
 torch = pytest.importorskip("torch")
@@ -147,7 +148,7 @@ def test_models_written_for_transformers(name, tmp_path):
     config = gpt2.read_config(entries)
     params = models.load(small.write(tmp_path / "a", entries)).params
     out = tmp_path / "b"
-    more = {"bos_token_id": 0, "eos_token_id": 0}
+    more = gpt2.write_config(config) | {"bos_token_id": 0, "eos_token_id": 0}
     checkpoint.write(out, gpt2.ARCHITECTURE, config, params, more)
     small.write_tokenizer(out)
     reference, _ = open_in_transformers(out)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdisp import models
-from jaxdisp.models import checkpoint, decoder, gpt2
+from jaxdisp.models import checkpoint, decoder
+from jaxdisp.models.architectures import gpt2
 from tests.models import small
 
 CONFIG = gpt2.read_config(small.ENTRIES)
@@ -112,7 +113,7 @@ def test_reading_what_was_written_gives_halves(written, values, layer):
     arrays = small.tensors(small.ENTRIES)
     arrays[f"h.{layer}.ln_2.bias"] = np.array(values, np.float32)
     params = read(small.write(written / "before", arrays=arrays))
-    entries = {"bos_token_id": 0}
+    entries = gpt2.write_config(CONFIG) | {"bos_token_id": 0}
     checkpoint.write(written, gpt2.ARCHITECTURE, CONFIG, params, entries)
     found = read(written)
     expected = [half(value) for value in values]
@@ -128,7 +129,7 @@ def test_files_that_are_written(tied, tmp_path):
     arrays = small.tensors(entries)
     params = read(small.write(tmp_path / "a", entries, arrays), config)
     out = tmp_path / "new" / "b"
-    more = {"bos_token_id": 7, "extra": [1]}
+    more = gpt2.write_config(config) | {"bos_token_id": 7, "unsloth_extra": [1]}
     checkpoint.write(out, gpt2.ARCHITECTURE, config, params, more)
     assert sorted(path.name for path in out.iterdir()) == [
         "config.json",
@@ -138,7 +139,7 @@ def test_files_that_are_written(tied, tmp_path):
     assert gpt2.read_config(content) == config
     assert content["model_type"] == "gpt2"
     assert content["dtype"] == "float16"
-    assert (content["bos_token_id"], content["extra"]) == (7, [1])
+    assert (content["bos_token_id"], content["unsloth_extra"]) == (7, [1])
     with safetensors.safe_open(out / "model.safetensors", "np") as file:
         assert file.metadata() == {"format": "pt"}
         found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdisp import models
-from jaxdisp.models import decoder, gpt2
+from jaxdisp.models import decoder
+from jaxdisp.models.architectures import gpt2
 from tests.models import numpy_gpt2, small
 
 # Two programs for the same float32 numbers, which are about 1: see test_gpt2.

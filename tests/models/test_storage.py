@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxdisp.models import Model, Quantizer, gpt2, storage
+from jaxdisp.models import Model, Quantizer, storage
+from jaxdisp.models.architectures import gpt2
 from tests import oracles
 from tests.models import small
 

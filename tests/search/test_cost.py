@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxdisp.models import decoder, gpt2
+from jaxdisp.models import decoder
+from jaxdisp.models.architectures import gpt2
 from jaxdisp.search import cost, engine, sweep
 from tests.models import small
 from tests.search import tiny_sweep as tiny

@@ -1,0 +1,1 @@
+"""Families of decoders, one module each, behind the seam of `decoder.Architecture`."""

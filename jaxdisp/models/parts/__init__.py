@@ -1,0 +1,1 @@
+"""What decoders are composed of: pure functions on hidden states."""

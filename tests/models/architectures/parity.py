@@ -1,0 +1,118 @@
+"""Random models of transformers, saved by it and read here: what must be equal."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxdisp import models
+from jaxdisp.models import decoder
+from jaxdisp.models.quantized import Quantizer, quantize
+from tests.models import small
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+MARKS = [
+    pytest.mark.torch,
+    # torch and transformers warn about themselves, which is not ours to mend
+    pytest.mark.filterwarnings("default"),
+]
+LENGTHS = (11, 6)
+"""Tokens in two sentences; the second is padded to the first."""
+
+
+def saved(kind, directory, **options):
+    """Saves a random model of transformers, and returns it.
+
+    No parameter is near its initial value, so that none can be forgotten without a
+    trace: matrices and tables are drawn so that states stay of size 1, and 0.3 times
+    standard normal numbers are added to gains and biases.
+    """
+    options = {"vocab_size": 293, "bos_token_id": 0, "eos_token_id": 0} | options
+    config = transformers.AutoConfig.for_model(kind, **options)
+    model = transformers.AutoModelForCausalLM.from_config(
+        config, attn_implementation="eager"
+    ).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.from_numpy(small.normal(name, tuple(parameter.shape)))
+            if parameter.ndim < 2:
+                parameter.add_(0.3 * noise)
+            elif "embed" in name or "wte" in name or "wpe" in name:
+                parameter.copy_(0.5 * noise)
+            else:
+                parameter.copy_(noise / parameter.shape[-1] ** 0.5)
+    model.save_pretrained(directory)
+    small.write_tokenizer(directory)
+    return model
+
+
+def tokens_of(model, lengths=LENGTHS):
+    entries = {"vocab_size": model.config.vocabulary}
+    return small.tokens(entries, len(lengths), max(lengths))
+
+
+def torch_logits(reference, tokens):
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = reference(torch.from_numpy(np.array(tokens, np.int64)), use_cache=False)
+    return found.logits.float().numpy()
+
+
+def check(kind, directory, **options):
+    """Asserts what the reference and this package agree about, and returns ours."""
+    reference = saved(kind, directory, **options)
+    model = models.load(directory)
+    tokens = tokens_of(model)
+    found = np.asarray(models.logits(model, tokens))
+    expected = torch_logits(reference, tokens)
+    # float32 on both sides, logits of about 1
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    assert np.std(expected) > 0.1, "logits that say nothing are equal to anything"
+    check_padding(model, tokens)
+    check_gradients(model, tokens)
+    return model
+
+
+def check_padding(model, tokens):
+    """A sentence that is padded on the right loses what it loses by itself."""
+    losses = jax.jit(decoder.token_losses)
+    mask = jnp.arange(max(LENGTHS))[None] < jnp.array(LENGTHS)[:, None]
+    alone = tokens[1:, : LENGTHS[1]]
+    expected = losses(models.logits(model, alone), alone, jnp.ones(alone.shape, bool))
+    for filling in (0, model.config.vocabulary - 1):
+        padded = jnp.where(mask, tokens, jnp.int32(filling))
+        found = losses(models.logits(model, padded), padded, mask)
+        np.testing.assert_allclose(
+            np.sum(found[1]), np.sum(expected[0]), rtol=0, atol=1e-5
+        )
+
+
+def check_gradients(model, tokens):
+    """The loss can be derived by every weight that an assignment selects."""
+    other = quantize(model, Quantizer(bits=4))
+    sites = jnp.arange(model.config.n_layers + 1) % 2
+
+    @jax.jit
+    def gradient(versions):
+        def loss(versions):
+            logits = decoder.logits(
+                model.architecture, model.config, versions, sites, tokens
+            )
+            mask = jnp.ones(tokens.shape, bool)
+            return jnp.sum(decoder.token_losses(logits, tokens, mask))
+
+        return jax.grad(loss)(versions)
+
+    found = gradient((model.params, other))
+    for tensor in model.architecture.tensors(model.config):
+        for version in (0, 1):
+            slope = np.asarray(decoder.leaf(found[version], tensor.path))
+            assert np.all(np.isfinite(slope)), tensor.path
+            if tensor.stacked:  # a layer that is not selected has no influence
+                chosen = np.asarray(sites[:-1]) == version
+                moved = np.any(slope.reshape(len(chosen), -1) != 0, axis=1)
+                assert not np.any(moved & ~chosen), tensor.path
