@@ -25,6 +25,9 @@ Parameters = dict[str, Any]
 Path = tuple[str, ...]
 """Keys that lead to one array of `Parameters`."""
 
+UNLIMITED = 2**30
+"""Tokens that decoders without a longest sequence are said to take."""
+
 Role = Literal[
     "matrix", "embedding", "head", "norm", "bias", "convolution", "recurrence"
 ]
@@ -84,6 +87,22 @@ class Architecture:
     block: Callable[..., tuple[Array, dict[Path, Array]]]
     readout: Callable[..., Array]
     held: Callable[[Any, int], int]
+
+
+def check_length(n_tokens: int, context: int) -> None:
+    """Checks that sentences are no longer than a model takes.
+
+    Args:
+        n_tokens: in the longest of them.
+        context: longest sequence the model takes.
+
+    Raises:
+        ValueError: if there are more tokens.
+
+    Reference: our own definition.
+    """
+    if n_tokens > context:
+        raise ValueError(f"{n_tokens} tokens exceed the context of {context}")
 
 
 def leaf(params: Parameters, path: Path) -> Any:

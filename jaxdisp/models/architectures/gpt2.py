@@ -164,8 +164,7 @@ def embed(
     Reference: Radford et al. 2019.
     """
     length = tokens.shape[1]
-    if length > config.context:
-        raise ValueError(f"{length} tokens exceed the context of {config.context}")
+    decoder.check_length(length, config.context)
     positions = outside["position_embedding"][None, :length]
     return outside["token_embedding"][tokens] + positions
 

@@ -4,10 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxdisp.models import decoder
-from jaxdisp.models.architectures import gpt2
+from jaxdisp.models.architectures import bloom, gemma, gpt2, gpt_neox, llama, opt, xglm
 
 ARCHITECTURES: dict[str, decoder.Architecture] = {
+    "bloom": bloom.ARCHITECTURE,
     "gpt2": gpt2.ARCHITECTURE,
+    "opt": opt.ARCHITECTURE,
+    "xglm": xglm.ARCHITECTURE,
+    "gpt_neox": gpt_neox.ARCHITECTURE,
+    "llama": llama.LLAMA,
+    "mistral": llama.MISTRAL,
+    "qwen2": llama.QWEN2,
+    "qwen3": llama.QWEN3,
+    "gemma2": gemma.GEMMA2,
+    "gemma3_text": gemma.GEMMA3,
 }
 """By the `model_type` of `config.json`."""
 

@@ -1,8 +1,12 @@
 """Causal attention: which tokens see which, and what they take from them."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
+
+from jaxdisp.models.decoder import UNLIMITED
 
 
 def visible(
@@ -24,6 +28,41 @@ def visible(
     distance = place[:, None] - place[None, :]
     seen = distance >= 0
     return seen if window is None else seen & (distance < window)
+
+
+def layer_windows(
+    kinds: Any, n_layers: int, window: int | None
+) -> tuple[int, ...] | None:
+    """Says of each layer how many tokens each token sees.
+
+    Definition: `window` in layers of kind `sliding_attention`, everything in those of
+    kind `full_attention`; None if no layer is of the first kind.
+
+    Args:
+        kinds: the entry `layer_types`, one name per layer.
+        n_layers: how many there must be.
+        window: tokens that are seen, the token itself included.
+
+    Raises:
+        ValueError: if a kind is unknown, one is missing, or there is no window for it.
+
+    Reference: names as in transformers' `layer_types`.
+    """
+    allowed = ("full_attention", "sliding_attention")
+    if not isinstance(kinds, list) or len(kinds) != n_layers:
+        raise ValueError(f"layer_types must name the kinds of {n_layers} layers")
+    for kind in kinds:
+        if kind not in allowed:
+            raise ValueError(
+                f"layer_types {kind!r} is not supported; allowed: {', '.join(allowed)}"
+            )
+    if "sliding_attention" not in kinds:
+        return None
+    if window is None:
+        raise ValueError(
+            "layer_types has sliding_attention, but sliding_window is not set"
+        )
+    return tuple(window if kind == allowed[1] else UNLIMITED for kind in kinds)
 
 
 def attend(
