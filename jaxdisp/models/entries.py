@@ -37,6 +37,31 @@ def need(source: Mapping[str, Any], names: Collection[str], family: str) -> None
         raise ValueError(f"lacks {', '.join(missing)}; a {family} needs them")
 
 
+def renamed(source: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Gives entries that go by several names one of them.
+
+    Args:
+        source: the content of `config.json`.
+        names: the names that are read, by the others.
+
+    Raises:
+        ValueError: if an entry comes under two names with different values.
+
+    Reference: our own definition.
+    """
+    found = {k: v for k, v in source.items() if k not in names}
+    for other, name in names.items():
+        if (value := source.get(other)) is None:
+            continue
+        if found.get(name) not in (None, value):
+            raise ValueError(
+                f"{other} {value!r} and {name} {found[name]!r} are two names of one "
+                "entry, but differ; keep the right one"
+            )
+        found[name] = value
+    return found
+
+
 def refuse_unknown(
     source: Mapping[str, Any], known: Collection[str], family: str
 ) -> None:
