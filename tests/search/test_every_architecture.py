@@ -1,0 +1,72 @@
+"""Whatever the family: the trie gives what the scan over layers gives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxdisp import measure
+from jaxdisp.measure import activations, cube
+from jaxdisp.models import Quantizer, decoder
+from jaxdisp.models.architectures import registry
+from jaxdisp.search import sweep
+from tests.measure import tiny
+from tests.models.architectures import drawn, every
+
+QUANTIZERS = (Quantizer(bits=3), Quantizer(bits=4, granularity="channel"))
+SITES = hnp.arrays(np.int32, (2, 4), elements=st.integers(0, 2))
+
+
+def test_every_family_is_here():
+    assert every.ENTRIES.keys() == registry.ARCHITECTURES.keys()
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("corpus")
+    texts = {language: lines[:3] for language, lines in tiny.TEXTS.items()}
+    found = tiny.write_corpus(directory, texts, tiny.GROUPS[:3])
+    return measure.load_corpus(found or directory)
+
+
+@pytest.mark.parametrize("kind", registry.ARCHITECTURES)
+def test_the_trie_equals_the_scan(kind, corpus, tmp_path):
+    model = drawn.load(tmp_path, every.entries(kind))
+
+    @settings(max_examples=3)
+    @given(sites=SITES)
+    def equal(sites):
+        found = sweep.evaluate(model, corpus, sites, QUANTIZERS)
+        expected = cube.evaluate(model, corpus, sites, QUANTIZERS)
+        # sums of up to 200 nats in float32, in two orders: within 3e-5 of each other
+        np.testing.assert_allclose(found.nll, expected.nll, rtol=0, atol=1e-4)
+
+    equal()
+
+
+@pytest.mark.parametrize("kind", registry.ARCHITECTURES)
+def test_taps_and_second_moments(kind, corpus, tmp_path):
+    model = drawn.load(tmp_path, every.entries(kind))
+    tokens = jnp.array([cube.encode(model, corpus)[0][1]])
+    sites = jnp.zeros(model.config.n_layers + 1, jnp.int32)
+    states, logits = jax.jit(
+        lambda params: decoder.hidden_states(
+            model.architecture, model.config, (params,), sites, tokens
+        )
+    )(model.params)
+    last = model.architecture.readout(model.params["outside"], states[-1], model.config)
+    np.testing.assert_allclose(last, logits, rtol=0, atol=1e-4)
+    matrices = {
+        tensor.path: tensor.shape[0]
+        for tensor in model.architecture.tensors(model.config)
+        if tensor.stacked and tensor.role == "matrix"
+    }
+    for _, moments in activations.second_moments(model, corpus):
+        shapes = {path: found.shape for path, found in moments.items()}
+        assert shapes == {path: (3, n, n) for path, n in matrices.items()}
+        for found in moments.values():
+            np.testing.assert_allclose(found, np.swapaxes(found, 1, 2), rtol=1e-5)
+            assert np.all(np.einsum("lii->li", found) >= 0)
