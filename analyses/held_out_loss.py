@@ -6,8 +6,9 @@ sentences of each language?
 Data: lines 1751 to 1900 of NTREX-128 kept beside the project (the embedded model was
 trained on lines 1 to 1700 at most); any aligned corpus will do.
 
-Method: every sentence is scored by itself from the start token; total loss over total
-bytes. Guarded by `tests/measure/test_cube.py`.
+Method: every sentence is scored by itself from the start token, one longer than the
+context in windows; total loss over total bytes. Guarded by `tests/measure/test_cube.py`
+and `test_windows.py`.
 
 Expected: less than 2.6 bits per byte for English with the embedded model.
 
@@ -20,7 +21,7 @@ import pathlib
 import numpy as np
 
 from jaxdisp import measure, models
-from jaxdisp.measure import corpus
+from jaxdisp.measure import corpus, cube, windows
 from jaxdisp.report import tables
 
 NTREX = pathlib.Path(__file__).parents[2] / "shared" / "data" / "ntrex"
@@ -46,14 +47,14 @@ def main(config: Config) -> None:
     languages = config.languages or tuple(model.training_bytes)
     text = measure.load_corpus(config.corpus, languages)
     held_out = corpus.keep(text, range(config.first - 1, config.last))
-    fitting = measure.fitting(model, held_out)
+    encoded = cube.encode(model, held_out)
+    longer = windows.count_longer(languages, encoded, model.config.context)
     full = np.zeros((1, model.config.n_layers), int)
-    found = measure.evaluate(model, fitting, full, [])
+    found = measure.evaluate(model, held_out, full, [])
     loss = np.asarray(found.nll[0], np.float64).sum(axis=1)
     n_tokens = np.asarray(found.n_tokens).sum(axis=1)
     n_bytes = np.asarray(found.n_bytes).sum(axis=1)
-    left_out = held_out.n_sentences - fitting.n_sentences
-    print(f"{fitting.n_sentences} sentences, {left_out} too long for the context")
+    print(f"{held_out.n_sentences} sentences, {longer.sentences} of them in windows")
     rows = [
         [
             language,
@@ -62,7 +63,7 @@ def main(config: Config) -> None:
             f"{loss[place] / n_tokens[place]:.3f}",
             f"{loss[place] / n_bytes[place] / np.log(2):.3f}",
         ]
-        for place, language in enumerate(fitting.languages)
+        for place, language in enumerate(held_out.languages)
     ]
     header = ("language", "trained on", "tokens/byte", "nats/token", "bits/byte")
     print(tables.aligned(header, rows))

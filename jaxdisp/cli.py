@@ -30,6 +30,7 @@ from jaxdisp.options import (
     ReferenceOption,
     RevisionOption,
     SeedOption,
+    StrideOption,
 )
 
 INTERRUPTED = 130
@@ -74,6 +75,7 @@ def measure(
     include: IncludeOption = "",
     clipping: ClippingOption = "absmax",
     limit: LimitOption = None,
+    stride: StrideOption = None,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     output: OutputOption = None,
@@ -97,6 +99,7 @@ def run(
     include: IncludeOption = "",
     clipping: ClippingOption = "absmax",
     limit: LimitOption = None,
+    stride: StrideOption = None,
     layer_limit: Annotated[
         int,
         typer.Option("--layer-limit", help="Sentences per language for single layers."),
@@ -171,6 +174,7 @@ def search(
     include: IncludeOption = "",
     clipping: ClippingOption = "absmax",
     limit: LimitOption = None,
+    stride: StrideOption = None,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     memory: MemoryOption = None,
@@ -293,6 +297,7 @@ def clip(
         ),
     ] = None,
     limit: LimitOption = None,
+    stride: StrideOption = None,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     output: OutputOption = None,

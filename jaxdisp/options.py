@@ -56,6 +56,14 @@ LimitOption = Annotated[
     int | None,
     typer.Option("--limit", help="Sentences per language, spread over the texts."),
 ]
+StrideOption = Annotated[
+    int | None,
+    typer.Option(
+        "--stride",
+        help="Sentences longer than the model's context are scored in windows that "
+        "start so many tokens apart; default: half of the context.",
+    ),
+]
 ReferenceOption = Annotated[
     str | None,
     typer.Option(

@@ -82,6 +82,13 @@ REFUSED = {
     "tied head": ([*MEASURE, "--include", "head"], "are one tensor; include both"),
     "limit 0": ([*MEASURE, "--limit", "0"], "limit must be at least 1 sentence, got 0"),
     "limit 1": ([*MEASURE, "--limit", "1"], "raise --limit, or split groups.tsv"),
+    "stride 0": (
+        [*MEASURE, "--stride", "0"],
+        "stride must be between 1 and 29 tokens, less than the .* of 30, got 0$",
+    ),
+    "stride of the context": ([*RUN, "--stride", "30"], "1 and 29 tokens, .* got 30$"),
+    "stride of clip": ([*CLIP, "--stride", "-5"], "1 and 29 tokens, .* got -5$"),
+    "stride in words": ([*MEASURE, "--stride", "half"], "for '--stride': .*valid int"),
     "reference": ([*MEASURE, "--reference", "xx"], "reference xx: must be one of"),
     "seed": ([*MEASURE, "--seed", "-1"], "seed must be between 0 and"),
     "layer limit": ([*RUN, "--layer-limit", "-1"], "--layer-limit must be 0 .* got -1"),
@@ -307,6 +314,21 @@ def test_the_table_is_for_readers(jaxdisp, free, tmp_path):
     assert "low: ru; high: en" not in out  # the title of the line says it
     assert "others minus en" in out
     assert "Only 4 texts: take these intervals with caution." in lines
+
+
+def test_the_table_says_what_is_scored_in_windows(jaxdisp, free, tmp_path):
+    tiny.write_corpus(tmp_path / "corpus", tiny.LONG)
+    for given, stride in ((), 15), (("--stride", "7"), 7):
+        code, out, _ = jaxdisp("measure", *INPUTS, "--bits", "3", *given)
+        lines = out.split("\n")
+        assert code == 0
+        assert lines[1] == "8 parallel sentences in 4 texts, corpus corpus"
+        assert lines[2] == (
+            "sentences longer than the context, scored in windows of 30 tokens with "
+            f"stride {stride}: 2 (de 1, en 1, ru 1)"
+        )
+        code, out, _ = jaxdisp("measure", *INPUTS, "--bits", "3", *given, "--json")
+        assert json.loads(out)["windows"]["stride"] == stride
 
 
 def test_an_interrupt_is_no_traceback(jaxdisp, monkeypatch, tmp_path):

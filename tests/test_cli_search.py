@@ -94,6 +94,7 @@ REFUSED = {
         [*ONE, "--guided", "200", "--objective", "log-ratio"],
         "--guided knows no log-ratio",
     ),
+    "stride": ([*ONE, "--stride", "30"], "between 1 and 29 tokens, .* got 30$"),
     "one text": ([*ONE, "--limit", "1"], "raise --limit, or split groups.tsv"),
     "overwriting and resuming": (
         [*ONE, "--overwrite", "--resume"],

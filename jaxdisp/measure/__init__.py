@@ -1,6 +1,6 @@
 """What quantization costs each language, from parallel text."""
 
 from jaxdisp.measure.corpus import Corpus, load_corpus
-from jaxdisp.measure.cube import Evaluation, evaluate, fitting
+from jaxdisp.measure.cube import Evaluation, evaluate
 
-__all__ = ["Corpus", "Evaluation", "evaluate", "fitting", "load_corpus"]
+__all__ = ["Corpus", "Evaluation", "evaluate", "load_corpus"]

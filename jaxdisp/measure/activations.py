@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import windows
 from jaxdisp.measure.batches import equal_batches, length_classes
 from jaxdisp.measure.cube import encode
 from jaxdisp.models import decoder
@@ -23,18 +24,23 @@ MeanSquares = dict[decoder.Path, Float[np.ndarray, "language layer input"]]
 
 
 def second_moments(
-    model: Model, corpus: corpora.Corpus
+    model: Model, corpus: corpora.Corpus, *, stride: int | None = None
 ) -> Iterator[tuple[str, SecondMoments]]:
     """Averages the outer products of the inputs of every matrix, language by language.
 
     Definition: `E[x x^T]` in the full-precision model, over the tokens of all sentences
-    from which the next one is predicted, the start token included; not centred. Sums
-    over batches are in float64. One language is held at a time: for a model of width
-    768 it takes half a gigabyte.
+    from which the next one is predicted, the start token included; not centred. Of
+    sentences longer than the context, each token counts in the one window that scores
+    the token after it. Sums over batches are in float64. One language is held at a
+    time: for a model of width 768 it takes half a gigabyte.
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
+        stride: of windows, in tokens; None is half of the context.
+
+    Raises:
+        ValueError: if the stride is not less than the context.
 
     Yields:
         Each language with its moments.
@@ -42,12 +48,14 @@ def second_moments(
     Reference: our own definition.
     """
     encoded = encode(model, corpus)
-    classes = length_classes(encoded, FEW_SHAPES)
-    for language, sentences in zip(corpus.languages, encoded, strict=True):
+    context = model.config.context
+    cut = [windows.cut(sentences, context, stride) for sentences in encoded]
+    classes = length_classes(cut, FEW_SHAPES)
+    for language, parts in zip(corpus.languages, cut, strict=True):
         total: SecondMoments = {}
         count = 0
-        for batch in equal_batches(sentences, classes, model.config.context):
-            predicting = np.pad(batch.mask[0, :, 1:], ((0, 0), (0, 1)))
+        for batch in equal_batches(parts, classes, context):
+            predicting = np.pad(batch.scored[0, :, 1:], ((0, 0), (0, 1)))
             count += int(predicting.sum())
             added = _moments(
                 model.params,
@@ -74,6 +82,7 @@ def mean_squares(
     model: Model,
     corpus: corpora.Corpus,
     *,
+    stride: int | None = None,
     advance: Callable[[], object] | None = None,
 ) -> MeanSquares:
     """Averages the squares of the inputs of every matrix, for all languages.
@@ -82,13 +91,17 @@ def mean_squares(
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
+        stride: of windows, in tokens; None is half of the context.
         advance: called after each language.
+
+    Raises:
+        ValueError: if the stride is not less than the context.
 
     Reference: our own definition.
     """
     found: dict[decoder.Path, list[np.ndarray]] = {}
-    for _, moments in second_moments(model, corpus):
+    for _, moments in second_moments(model, corpus, stride=stride):
         for path, outer in moments.items():
             found.setdefault(path, []).append(np.einsum("lii->li", outer))
         if advance is not None:

@@ -1,4 +1,4 @@
-"""Batches: sentences of similar length together, in few shapes and with little padding.
+"""Batches: windows of similar length together, in few shapes and with little padding.
 
 Every shape is compiled once and every padded token is computed for nothing, so the
 lengths to pad to are chosen to make the padding least.
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Int
 
+from jaxdisp.measure.windows import Window
+
 TOKENS_PER_BATCH = 4096
 SHAPES = 6
 STEP = 8
@@ -18,24 +20,30 @@ ROWS = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Sentences of one length class: token numbers, mask, and their flat places."""
+    """Windows of one length class: token numbers, masks, and the windows' places.
 
-    tokens: Int[np.ndarray, "batch sentence token"]
-    mask: Bool[np.ndarray, "batch sentence token"]
+    `mask` says which tokens are real, `scored` which of these are scored: of a sentence
+    that fits into the context all but the first. `places` are those of the windows
+    among all; rows beyond are empty.
+    """
+
+    tokens: Int[np.ndarray, "batch window token"]
+    mask: Bool[np.ndarray, "batch window token"]
+    scored: Bool[np.ndarray, "batch window token"]
     places: Int[np.ndarray, " place"]
 
 
 def padded_lengths(
-    lengths: Int[np.ndarray, " sentence"], most: int
+    lengths: Int[np.ndarray, " window"], most: int
 ) -> Int[np.ndarray, " shape"]:
     """Chooses at most so many lengths to pad to, with the least padding in all.
 
     Definition: with `u[1] < u[2] < ...` the lengths rounded up to multiples of 8 and
-    `N(j)` the number of sentences up to `u[j]`, the least total of `j` lengths in `k`
+    `N(j)` the number of windows up to `u[j]`, the least total of `j` lengths in `k`
     classes is `T(k, j) = min over i < j of T(k - 1, i) + (N(j) - N(i)) u[j]`.
 
     Args:
-        lengths: tokens in each sentence, at least 1.
+        lengths: tokens in each window, at least 1.
         most: how many lengths may be chosen.
 
     Reference: our own definition; the recursion is Bellman 1961, for segmented fits.
@@ -60,46 +68,45 @@ def padded_lengths(
 
 
 def length_classes(
-    languages: Sequence[Sequence[Sequence[int]]], most: int = SHAPES
+    languages: Sequence[Sequence[Window]], most: int = SHAPES
 ) -> Int[np.ndarray, " shape"]:
-    """Chooses the lengths to pad to for the sentences of all languages together.
+    """Chooses the lengths to pad to for the windows of all languages together.
 
     Definition: `padded_lengths` of all of them.
 
     Args:
-        languages: token numbers of each sentence in each language.
+        languages: windows of each language.
         most: how many lengths may be chosen.
 
     Reference: as `padded_lengths`.
     """
-    lengths = [len(sentence) for sentences in languages for sentence in sentences]
+    lengths = [len(window.tokens) for windows in languages for window in windows]
     return padded_lengths(np.array(lengths), most)
 
 
 def make_batches(
-    sentences: Sequence[Sequence[int]],
+    windows: Sequence[Window],
     context: int,
     *,
     tokens: int = TOKENS_PER_BATCH,
     multiple: int = 1,
 ) -> list[Batch]:
-    """Groups sentences of similar length into few shapes.
+    """Groups windows of similar length into few shapes.
 
-    Definition: each sentence is padded to the smallest of `padded_lengths` that holds
-    it (but not beyond the context); the sentences of a length are split into equal
-    batches of at most `tokens` tokens, or of `multiple` sentences, filled up with empty
-    ones.
+    Definition: each window is padded to the smallest of `padded_lengths` that holds it
+    (but not beyond the context); the windows of a length are split into equal batches
+    of at most `tokens` tokens, or of `multiple` windows, filled up with empty ones.
 
     Args:
-        sentences: token numbers, no longer than the context.
+        windows: as from `windows.cut`, no longer than the context.
         context: longest sequence the model takes.
         tokens: in a batch, padding included.
-        multiple: what the number of sentences in a batch is a multiple of.
+        multiple: what the number of windows in a batch is a multiple of.
 
     Reference: our own definition.
     """
-    lengths = np.array([len(sentence) for sentence in sentences])
-    classes = length_classes([sentences])
+    lengths = np.array([len(window.tokens) for window in windows])
+    classes = length_classes([windows])
     made = []
     for number, length in enumerate(classes):
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
@@ -107,46 +114,53 @@ def make_batches(
         units = -(-len(places) // multiple)
         n_batches = -(-units // max(1, tokens // (length * multiple)))
         rows = -(-units // n_batches) * multiple
-        made.append(_padded(sentences, places, (n_batches, rows, length)))
+        made.append(_padded(windows, places, (n_batches, rows, length)))
     return made
 
 
 def _padded(
-    sentences: Sequence[Sequence[int]], places: np.ndarray, shape: tuple[int, int, int]
+    windows: Sequence[Window], places: np.ndarray, shape: tuple[int, int, int]
 ) -> Batch:
     tokens = np.zeros((shape[0] * shape[1], shape[2]), np.int32)
-    mask = np.zeros(tokens.shape, bool)
-    for row, place in enumerate(places.tolist()):
-        tokens[row, : len(sentences[place])] = sentences[place]
-        mask[row, : len(sentences[place])] = True
-    return Batch(tokens=tokens.reshape(shape), mask=mask.reshape(shape), places=places)
+    mask, scored = np.zeros((2, *tokens.shape), bool)
+    for row, window in enumerate(windows[place] for place in places.tolist()):
+        length = len(window.tokens)
+        tokens[row, :length] = window.tokens
+        mask[row, :length] = True
+        scored[row, window.first : length] = True
+    return Batch(
+        tokens=tokens.reshape(shape),
+        mask=mask.reshape(shape),
+        scored=scored.reshape(shape),
+        places=places,
+    )
 
 
 def equal_batches(
-    sentences: Sequence[Sequence[int]],
+    windows: Sequence[Window],
     classes: Int[np.ndarray, " shape"],
     context: int,
 ) -> list[Batch]:
-    """Groups sentences into batches whose shapes depend on nothing but the classes.
+    """Groups windows into batches whose shapes depend on nothing but the classes.
 
-    Definition: each sentence is padded to the smallest of `classes` that holds it;
-    every batch holds `ROWS` sentences, the last of a class filled up with empty ones.
-    Other sentences of the same classes thus need no other program.
+    Definition: each window is padded to the smallest of `classes` that holds it; every
+    batch holds `ROWS` windows, the last of a class filled up with empty ones. Other
+    windows of the same classes thus need no other program.
 
     Args:
-        sentences: token numbers, no longer than the longest class.
+        windows: as from `windows.cut`, no longer than the longest class.
         classes: lengths to pad to, as from `padded_lengths`.
         context: longest sequence the model takes.
 
     Raises:
-        ValueError: if a sentence is longer than the longest class.
+        ValueError: if a window is longer than the longest class.
 
     Reference: our own definition.
     """
-    lengths = np.array([len(sentence) for sentence in sentences])
+    lengths = np.array([len(window.tokens) for window in windows])
     if np.max(lengths) > classes[-1]:
         raise ValueError(
-            f"a sentence has {np.max(lengths)} tokens, the longest class {classes[-1]}"
+            f"a window has {np.max(lengths)} tokens, the longest class {classes[-1]}"
         )
     made = []
     for number, length in enumerate(classes):
@@ -154,5 +168,5 @@ def equal_batches(
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
         for first in range(0, len(places), ROWS):
             chosen = places[first : first + ROWS]
-            made.append(_padded(sentences, chosen, (1, ROWS, length)))
+            made.append(_padded(windows, chosen, (1, ROWS, length)))
     return made

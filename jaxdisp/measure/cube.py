@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import windows
 from jaxdisp.measure.batches import equal_batches, length_classes, make_batches
 from jaxdisp.models import decoder, vocabulary
 from jaxdisp.models.model import Model
@@ -39,69 +40,45 @@ class Evaluation:
     n_bytes: Int[Array, "language sentence"]
 
 
-def fitting(model: Model, corpus: corpora.Corpus) -> corpora.Corpus:
-    """Keeps the sentences that fit into the model's context in every language.
-
-    The start token counts. A sentence that is too long in one language is left out of
-    all, so that the rest stays parallel; compare `n_sentences` to say how many.
-
-    Args:
-        model: an open model.
-        corpus: parallel text.
-
-    Raises:
-        ValueError: if nothing is left.
-
-    Reference: our own definition.
-    """
-    longest = np.max(
-        [[len(s) for s in language] for language in encode(model, corpus)], axis=0
-    )
-    places = np.flatnonzero(longest <= model.config.context)
-    if places.size == 0:
-        raise ValueError(
-            f"{corpus.source}: no sentence fits into the model's context of "
-            f"{model.config.context} tokens in every language; use shorter sentences"
-        )
-    return corpora.keep(corpus, [int(place) for place in places])
-
-
 def evaluate(
     model: Model,
     corpus: corpora.Corpus,
     assignments: Int[np.ndarray, "config site"] | Sequence[Sequence[int]],
     quantizers: Sequence[Quantizer | decoder.Parameters],
     *,
+    stride: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Evaluation:
     """Measures the loss of every sentence in every language and configuration.
 
     Definition: `nll[c, l, s]` sums `-log p(token | tokens before)` over the tokens of
     sentence `s` in language `l` after the start token, with layer `i` in version
-    `assignments[c][i]`: 0 is full precision, `q` is `quantizers[q - 1]`.
+    `assignments[c][i]`: 0 is full precision, `q` is `quantizers[q - 1]`. A sentence
+    longer than the model's context is scored in windows (`windows.bounds`).
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
         assignments: per configuration one integer per layer, and optionally one more
             for the parameters outside the layers (else they stay in full precision).
         quantizers: how versions 1, 2, ... are rounded, or parameters rounded already.
+        stride: of windows, in tokens; None is half of the context.
         progress: called with the number of configurations done since the last call.
 
     Raises:
-        ValueError: if an assignment has the wrong length or names no version, or a
-            sentence does not fit.
+        ValueError: if an assignment has the wrong length or names no version, or the
+            stride is not less than the context.
         FloatingPointError: if a loss is not finite.
 
     Reference: our own definition.
     """
     sites = check_assignments(assignments, model.config.n_layers, len(quantizers))
     encoded = encode(model, corpus)
-    check_lengths(encoded, corpus, model.config.context)
-    versions = (model.params, *(_rounded(model, q) for q in quantizers))
     flat = [sentence for language in encoded for sentence in language]
-    nll = np.zeros((len(sites), len(flat)), np.float32)
-    batches = make_batches(flat, model.config.context)
+    parts = windows.cut(flat, model.config.context, stride)
+    versions = (model.params, *(_rounded(model, q) for q in quantizers))
+    nll = np.zeros((len(sites), len(parts)), np.float32)
+    batches = make_batches(parts, model.config.context)
     together = 1 if jax.default_backend() == "cpu" else CONFIGS_PER_CALL
 
     def fill(first: int) -> int:
@@ -112,7 +89,7 @@ def evaluate(
                 versions,
                 jnp.asarray(filled),
                 batch.tokens,
-                batch.mask,
+                batch.scored,
                 architecture=model.architecture,
                 config=model.config,
                 configs_at_once=together,
@@ -127,6 +104,7 @@ def evaluate(
         for done in pool.map(fill, range(0, len(sites), together)):
             if progress is not None:
                 progress(done)
+    nll = windows.add_up(nll, windows.sentences_of(parts))
     check_finite(model, nll)
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
@@ -165,6 +143,7 @@ def evaluate_each(
     corpus: corpora.Corpus,
     versions: Iterable[decoder.Parameters],
     *,
+    stride: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> Float[Array, "language sentence"]:
     """Measures the loss of every sentence with parameters of its language's own.
@@ -173,36 +152,39 @@ def evaluate_each(
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
         versions: parameters of each language, made one by one as they are needed.
+        stride: of windows, in tokens; None is half of the context.
         progress: called with the number of languages done since the last call.
 
     Raises:
-        ValueError: if a sentence does not fit, or there are more or fewer parameters
-            than languages.
+        ValueError: if the stride is not less than the context, or there are more or
+            fewer parameters than languages.
         FloatingPointError: if a loss is not finite.
 
     Reference: our own definition.
     """
     encoded = encode(model, corpus)
-    check_lengths(encoded, corpus, model.config.context)
+    context = model.config.context
+    cut = [windows.cut(sentences, context, stride) for sentences in encoded]
+    classes = length_classes(cut)
     everything = jnp.ones((1, model.config.n_layers + 1), jnp.int32)
     nll = np.zeros((len(encoded), corpus.n_sentences), np.float32)
-    for place, (sentences, params) in enumerate(zip(encoded, versions, strict=True)):
-        for batch in equal_batches(
-            sentences, length_classes(encoded), model.config.context
-        ):
+    for place, (parts, params) in enumerate(zip(cut, versions, strict=True)):
+        of_parts = np.zeros(len(parts), np.float32)
+        for batch in equal_batches(parts, classes, context):
             losses = batch_losses(
                 (model.params, params),
                 everything,
                 batch.tokens,
-                batch.mask,
+                batch.scored,
                 architecture=model.architecture,
                 config=model.config,
                 configs_at_once=1,
             )
             kept = np.asarray(losses).reshape(-1)[: len(batch.places)]
-            nll[place, batch.places] = kept
+            of_parts[batch.places] = kept
+        nll[place] = windows.add_up(of_parts, windows.sentences_of(parts))
         if progress is not None:
             progress(1)
     check_finite(model, nll)
@@ -230,14 +212,14 @@ def sizes(
 def batch_losses(
     versions: tuple[decoder.Parameters, ...],
     assignments: Int[Array, "config site"],
-    tokens: Int[Array, "batch sentence token"],
-    mask: Bool[Array, "batch sentence token"],
+    tokens: Int[Array, "batch window token"],
+    scored: Bool[Array, "batch window token"],
     *,
     architecture: decoder.Architecture,
     config: Any,
     configs_at_once: int,
-) -> Float[Array, "config batch sentence"]:
-    """Sums the losses of each sentence, for each configuration.
+) -> Float[Array, "config batch window"]:
+    """Sums the losses of each sentence or window of one, for each configuration.
 
     Definition: `decoder.token_losses` of `decoder.logits`, summed over tokens. With
     `configs_at_once` above 1 that many configurations are mapped by `vmap`, which is
@@ -246,8 +228,8 @@ def batch_losses(
     Args:
         versions: parameters in full precision, then as quantized by each quantizer.
         assignments: version of each layer, then of the parameters outside the layers.
-        tokens: token numbers, the start token first.
-        mask: which tokens are real.
+        tokens: token numbers, of a sentence the start token first.
+        scored: which tokens count; the first of a row never does.
         architecture: the family.
         config: its configuration.
         configs_at_once: how many configurations share one pass.
@@ -257,13 +239,13 @@ def batch_losses(
 
     def one(assignment: Array) -> Array:
         def batch(step: tuple[Array, Array]) -> Array:
-            numbers, real = step
+            numbers, counted = step
             predictions = decoder.logits(
                 architecture, config, versions, assignment, numbers
             )
-            return jnp.sum(decoder.token_losses(predictions, numbers, real), axis=-1)
+            return jnp.sum(decoder.token_losses(predictions, numbers, counted), axis=-1)
 
-        return jax.lax.map(batch, (tokens, mask))
+        return jax.lax.map(batch, (tokens, scored))
 
     return jax.lax.map(one, assignments, batch_size=configs_at_once)
 
@@ -316,28 +298,3 @@ def encode(model: Model, corpus: corpora.Corpus) -> list[list[list[int]]]:
         vocabulary.encode(model.tokenizer, text, model.start)
         for text in corpus.sentences
     ]
-
-
-def check_lengths(
-    encoded: list[list[list[int]]], corpus: corpora.Corpus, context: int
-) -> None:
-    """Checks that every sentence fits into the model's context.
-
-    Args:
-        encoded: token numbers by language and sentence, as from `encode`.
-        corpus: the text.
-        context: longest sequence the model takes.
-
-    Raises:
-        ValueError: if one does not, naming its line.
-
-    Reference: our own definition.
-    """
-    for language, sentences in zip(corpus.languages, encoded, strict=True):
-        for line, sentence in zip(corpus.lines, sentences, strict=True):
-            if len(sentence) > context:
-                raise ValueError(
-                    f"{corpus.source}: line {line} has {len(sentence)} tokens in "
-                    f"{language}, but the model's context is {context}; leave it out "
-                    "(measure.fitting does)"
-                )

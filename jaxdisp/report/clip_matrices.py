@@ -54,7 +54,9 @@ def matrix_rows(
     model = inputs.model
     versions = {rule: rounded(inputs, solved, rule) for rule in RULES}
     errors: dict[str, dict[decoder.Path, list[language_clipping.Errors]]] = {}
-    for language, second in activations.second_moments(model, inputs.calibration):
+    for language, second in activations.second_moments(
+        model, inputs.calibration, stride=inputs.stride
+    ):
         errors[language] = language_clipping.output_errors(
             model, list(versions.values()), second
         )

@@ -47,6 +47,7 @@ class Inputs:
     deploy: Deploy
     chosen: Contrast | None
     seed: int
+    stride: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,9 @@ def solve(inputs: Inputs, advance: Callable[[int], object]) -> Solved:
     Reference: as `language_clipping.clip`.
     """
     read = ft.partial(advance, inputs.calibration.n_sentences)
-    squares = activations.mean_squares(inputs.model, inputs.calibration, advance=read)
+    squares = activations.mean_squares(
+        inputs.model, inputs.calibration, stride=inputs.stride, advance=read
+    )
     clip = ft.partial(language_clipping.clip, inputs.model, inputs.quantizer, squares)
     fair = {POOLED: clip(aim=POOLED), AWARE: clip(aim=AWARE)}
     if inputs.deploy == "regret":
@@ -209,16 +212,17 @@ def _calibrated_on(inputs: Inputs) -> str:
 def _nll(inputs: Inputs, solved: Solved, name: str) -> np.ndarray:
     model, corpus = inputs.model, inputs.corpus
     layers = model.config.n_layers + 1
+    evaluate = ft.partial(cube.evaluate, model, corpus, stride=inputs.stride)
     if name == "full precision":
-        found = cube.evaluate(model, corpus, [[0] * layers], [model.params])
-        return np.asarray(found.nll[0])
+        return np.asarray(evaluate([[0] * layers], [model.params]).nll[0])
     params = rounded(inputs, solved, name)
     if name == "per-language":
         versions = language_clipping.shared_code_versions(
             model, inputs.quantizer, params, solved.squares
         )
-        return np.asarray(cube.evaluate_each(model, corpus, versions))
-    return np.asarray(cube.evaluate(model, corpus, [[1] * layers], [params]).nll[0])
+        each = cube.evaluate_each(model, corpus, versions, stride=inputs.stride)
+        return np.asarray(each)
+    return np.asarray(evaluate([[1] * layers], [params]).nll[0])
 
 
 def _degradation(

@@ -102,7 +102,9 @@ def _plans(settings: Settings, inputs: Inputs) -> dict[str, plan.Plan]:
         text = corpora.spread(inputs.corpus, settings.layer_limit)
         wanted["layers"] = (text, np.concatenate(sites))
     return {
-        name: plan.make(inputs.model, text, sites, [settings.quantizer])
+        name: plan.make(
+            inputs.model, text, sites, [settings.quantizer], stride=settings.stride
+        )
         for name, (text, sites) in wanted.items()
     }
 
@@ -135,7 +137,7 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
         "seed": settings.seed,
         "n_sentences": corpus.n_sentences,
         "n_groups": len(set(corpus.groups)),
-        "left_out_lines": list(inputs.left_out),
+        "windows": dataclasses.asdict(inputs.longer),
     }
 
 

@@ -28,6 +28,8 @@ TEMPLATE = """\
 </style>
 <h1>{{ title }}</h1>
 <p>{{ summary }}</p>
+{% if windows %}<p class="note">{{ windows }}.</p>
+{% endif %}
 {% macro table(header, rows) %}
 <table><tr>{% for cell in header %}<th>{{ cell }}</th>{% endfor %}</tr>
 {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
@@ -39,7 +41,7 @@ TEMPLATE = """\
 {{ table(degradation_header, degradation) }}
 <p class="note">D_sent: nats lost per parallel sentence, the unit to compare languages
 by; D_byte: bits lost per byte; loss: bits per byte in full precision. Intervals: 95 %,
-paired BCa bootstrap over {{ n_groups }} texts{{ left_out }}.</p>
+paired BCa bootstrap over {{ n_groups }} texts.</p>
 <h2>How unequal that is</h2>
 {{ table(["measure", "estimate [95 %]", "unit or remark"], disparity) }}
 {% if contrast %}<p class="note">Low and high: {{ contrast }}.</p>{% endif %}
@@ -113,15 +115,12 @@ def content(
 
     Reference: our own definition.
     """
-    left_out = len(found["left_out_lines"])
+    windows = tables.windows_sentence(found["windows"])
     return summary | {
         "degradation_header": tables.DEGRADATION_HEADER,
         "degradation": tables.degradation_cells(found.get("degradation", [])),
         "n_groups": found["n_groups"],
-        "left_out": f"; {left_out} sentences were too long for the model's context "
-        "in some language and are left out of all"
-        if left_out
-        else "",
+        "windows": windows[:1].upper() + windows[1:],
         "disparity": tables.disparity_lines(found["disparity"])
         if "disparity" in found
         else [],

@@ -90,6 +90,7 @@ class Inputs:
     lattice: Lattice
     shard: tuple[int, int]
     limit: int | None
+    stride: int | None
 
 
 def check(
@@ -101,6 +102,7 @@ def check(
     *,
     chosen: Contrast | None,
     seed: int,
+    stride: int | None = None,
 ) -> Inputs:
     """Checks a search against its model before any work is done.
 
@@ -112,6 +114,8 @@ def check(
         means: how.
         chosen: which languages are compared.
         seed: of the resampling.
+        stride: of the windows of sentences longer than the context, in tokens; None is
+            half of the context.
 
     Raises:
         ValueError: if anything a user gave is wrong.
@@ -137,6 +141,7 @@ def check(
         lattice=search_lattice.build(model, made[0], search),
         shard=shard,
         limit=None if means.memory is None else memory.parse(means.memory),
+        stride=stride,
     )
     planned(found)  # memory that does not suffice is noticed before anything is written
     return found
@@ -185,6 +190,7 @@ def planned(inputs: Inputs, rows: np.ndarray | None = None) -> plan.Plan:
         inputs.corpus,
         np.concatenate([full, sites]),
         search_lattice.quantizers(inputs.quantizer, inputs.search.bits),
+        stride=inputs.stride,
         limit=inputs.limit,
     )
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.measure import cube
+from jaxdisp.measure import cube, windows
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.disparity import Contrast, contrast
 from jaxdisp.models.model import Model, load
@@ -22,7 +22,9 @@ class Settings:
     `layer_limit` and `set_limit` how many of them the sweep over single layers and the
     `search` of protection sets use; 0 leaves that out. `clip_limit` is the same for the
     comparison of clipping rules, of which `deploy` is one; activations are averaged
-    over the corpus `calibration`, by default the sentences compared on.
+    over the corpus `calibration`, by default the sentences compared on. Sentences
+    longer than the context are scored in windows that are `stride` tokens apart (None
+    is half of the context).
     """
 
     command: str
@@ -40,15 +42,16 @@ class Settings:
     clip_limit: int = 0
     deploy: str | None = None
     calibration: str | None = None
+    stride: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """The opened model and corpus, and the lines that had to be left out."""
+    """The opened model and corpus, and which sentences exceed the model's context."""
 
     model: Model
     corpus: Corpus
-    left_out: tuple[int, ...]
+    longer: windows.LongSentences
     chosen: Contrast | None
     compared: clipping.Inputs | None = None
     searched: searching.Inputs | None = None
@@ -73,8 +76,13 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
     check_quantizer(model, settings.quantizer)
     if settings.limit is not None:
         text = corpora.spread(text, settings.limit)
-    fitting = cube.fitting(model, text)
-    _check_texts(fitting, "--limit")
+    longer = windows.count_longer(
+        text.languages,
+        cube.encode(model, text),
+        model.config.context,
+        settings.stride,
+    )
+    _check_texts(text, "--limit")
     for option, limit in (
         ("--layer-limit", settings.layer_limit),
         ("--set-limit", settings.set_limit),
@@ -83,12 +91,12 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
         if limit < 0:
             raise ValueError(f"{option} must be 0 (no such sweep) or more, got {limit}")
         if limit:
-            _check_texts(corpora.spread(fitting, limit), option)
+            _check_texts(corpora.spread(text, limit), option)
     inputs = Inputs(
         model=model,
-        corpus=fitting,
-        left_out=tuple(sorted(set(text.lines) - set(fitting.lines))),
-        chosen=contrast(fitting.languages, model.training_bytes, settings.reference),
+        corpus=text,
+        longer=longer,
+        chosen=contrast(text.languages, model.training_bytes, settings.reference),
     )
     compared, searched = None, None
     if settings.command == "clip" or settings.clip_limit:
@@ -112,6 +120,7 @@ def _search_inputs(
         means,
         chosen=inputs.chosen,
         seed=settings.seed,
+        stride=settings.stride,
     )
 
 
@@ -122,8 +131,7 @@ def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:
     calibration = text
     if settings.calibration is not None:
         languages = inputs.corpus.languages
-        given = corpora.load_corpus(settings.calibration, languages)
-        calibration = cube.fitting(inputs.model, given)
+        calibration = corpora.load_corpus(settings.calibration, languages)
     return clipping.Inputs(
         model=inputs.model,
         corpus=text,
@@ -132,6 +140,7 @@ def _clipping_inputs(settings: Settings, inputs: Inputs) -> clipping.Inputs:
         deploy=deploy,
         chosen=inputs.chosen,
         seed=settings.seed,
+        stride=settings.stride,
     )
 
 

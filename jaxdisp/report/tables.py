@@ -142,3 +142,20 @@ def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
         remark = entry["reason"] or entry.get("language") or entry["unit"]
         lines.append([title, with_bounds(row, "v", 3), remark])
     return lines
+
+
+def windows_sentence(found: dict[str, Any]) -> str:
+    """Says how many sentences are scored in windows; nothing where all fit.
+
+    Args:
+        found: the fields of `windows.LongSentences`.
+
+    Reference: our own definition.
+    """
+    if not found["sentences"]:
+        return ""
+    counts = ", ".join(f"{name} {count}" for name, count in found["languages"].items())
+    return (
+        f"sentences longer than the context, scored in windows of {found['context']} "
+        f"tokens with stride {found['stride']}: {found['sentences']} ({counts})"
+    )

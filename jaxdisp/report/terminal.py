@@ -28,12 +28,7 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
         f"{inputs.corpus.source} corpus",
     ]
-    if inputs.left_out:
-        shown.append(
-            f"left out of all languages, too long for the context of "
-            f"{inputs.model.config.context} tokens: lines "
-            f"{', '.join(map(str, inputs.left_out))}"
-        )
+    shown += textwrap.wrap(tables.windows_sentence(found["windows"]), WIDTH)
     if "degradation" in found:
         shown += _degradation(inputs, found)
     if "shard" in found:

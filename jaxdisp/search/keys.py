@@ -2,7 +2,7 @@
 
 identity     SHA-256 of what determines the numbers: weights, tokenizer, quantizers,
              dtype, version of the numerics
-piece        SHA-256 of the token numbers of some sentences
+piece        SHA-256 of the token numbers of some sentences or windows
 assignment   one byte per site
 """
 
@@ -37,22 +37,29 @@ def canonical(content: Any) -> str:
 
 
 def piece_of(
-    tokens: Int[np.ndarray, "sentence token"], mask: Bool[np.ndarray, "sentence token"]
+    tokens: Int[np.ndarray, "sentence token"],
+    mask: Bool[np.ndarray, "sentence token"],
+    scored: Bool[np.ndarray, "sentence token"],
 ) -> str:
     """Names a batch of sentences by its token numbers, whatever the padding.
 
     Definition: SHA-256, in hexadecimal, of the number of tokens of each sentence
-    followed by the tokens, as 32-bit integers with the lowest byte first.
+    followed by the tokens, as 32-bit integers with the lowest byte first. Where more
+    than the first token is conditioned on only, minus their number comes before.
 
     Args:
         tokens: token numbers, padded.
-        mask: which of them count.
+        mask: which of them are real.
+        scored: which of these are scored: all from some token on.
 
     Reference: our own definition.
     """
     digest = hashlib.sha256()
-    for row, counted in zip(tokens, mask, strict=True):
-        numbers = np.append(np.sum(counted), row[counted])
+    for row, real, counted in zip(tokens, mask, scored, strict=True):
+        given = int(np.sum(real & ~counted))
+        # no number of tokens is negative, so that none is taken for a later window's
+        before = [-given] if given > 1 else []
+        numbers = np.concatenate([[*before, np.sum(real)], row[real]])
         digest.update(numbers.astype("<i4").tobytes())
     return digest.hexdigest()
 

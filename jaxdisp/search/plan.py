@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Int
 
-from jaxdisp.measure import batches, cube
+from jaxdisp.measure import batches, cube, windows
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, touches_outside
@@ -28,10 +28,10 @@ FLOAT = 4
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Text:
-    """A batch of sentences as the engine takes it.
+    """A batch of windows as the engine takes it.
 
-    `places` are those of its sentences among all languages' and sentences; sentences
-    beyond are empty. `digest` identifies its tokens.
+    `places` are those of its windows among all languages' and sentences'; rows beyond
+    are empty. `digest` identifies its tokens and which of them are scored.
     """
 
     passage: passages.Passage
@@ -43,6 +43,8 @@ class Text:
 class Plan:
     """Everything that a search will do.
 
+    `sentences` has the place of each window's sentence among all languages'; a
+    sentence that fits into the context is a single window.
     `rows` is how many tokens a call takes, `most` how many nodes of a level are
     computed before the next level, `copied` whether all versions of all weights are
     held; `peak_bytes` is what that takes at most, above the model itself.
@@ -53,6 +55,7 @@ class Plan:
     quantizers: tuple[Quantizer, ...]
     trie: trie.Trie
     texts: tuple[Text, ...]
+    sentences: Int[np.ndarray, " window"]
     rows: int
     most: int
     copied: bool
@@ -60,7 +63,7 @@ class Plan:
 
     @property
     def n_cells(self) -> int:
-        """Pairs of an assignment and a batch of sentences."""
+        """Pairs of an assignment and a batch of windows."""
         return self.trie.n_subsets * len(self.texts)
 
 
@@ -91,6 +94,7 @@ def make(
     assignments: Int[np.ndarray, "config entry"] | Sequence[Sequence[int]],
     quantizers: Sequence[Quantizer],
     *,
+    stride: int | None = None,
     limit: int | None = None,
 ) -> Plan:
     """Plans the evaluation of assignments on a corpus, within a limit of memory.
@@ -101,16 +105,19 @@ def make(
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
         assignments: per configuration one integer per layer, and optionally one more
             for the parameters outside the layers (else they stay in full precision).
         quantizers: how versions 1, 2, ... are rounded.
+        stride: of the windows of sentences longer than the context, in tokens; None is
+            half of the context.
         limit: bytes to take at most, above the model itself; None is half of what is
             free.
 
     Raises:
-        ValueError: if an assignment has the wrong length or names no version, or memory
-            does not suffice for one node per level.
+        ValueError: if an assignment has the wrong length or names no version, the
+            stride is not less than the context, or memory does not suffice for one node
+            per level.
 
     Reference: our own definition.
     """
@@ -118,7 +125,10 @@ def make(
     built = trie.build(canonical(model, quantizers, sites))
     allowed = memory.default() if limit is None else limit
     rows = ROWS.get(jax.default_backend(), ROWS_ON_ACCELERATORS)
-    texts = _texts(model, corpus, rows)
+    encoded = cube.encode(model, corpus)
+    flat = [sentence for language in encoded for sentence in language]
+    parts = windows.cut(flat, model.config.context, stride)
+    texts = _texts(parts, model.config.context, rows)
     needed = 0
     for copied, most in CHOICES:
         bytes_of = weights.needed_bytes if copied else weights.kept_bytes
@@ -137,6 +147,7 @@ def make(
         quantizers=tuple(quantizers),
         trie=built,
         texts=texts,
+        sentences=windows.sentences_of(parts),
         rows=rows,
         most=most,
         copied=copied,
@@ -152,21 +163,20 @@ def threads() -> int:
     return THREADS if jax.default_backend() == "cpu" else 1
 
 
-def _texts(model: Model, corpus: Corpus, rows: int) -> tuple[Text, ...]:
-    encoded = cube.encode(model, corpus)
-    cube.check_lengths(encoded, corpus, model.config.context)
-    flat = [sentence for language in encoded for sentence in language]
+def _texts(
+    parts: Sequence[windows.Window], context: int, rows: int
+) -> tuple[Text, ...]:
     n_devices = jax.local_device_count()
     # a batch for every thread, however few sentences there are
-    share = -(-sum(map(len, flat)) // threads())
+    share = -(-sum(len(part.tokens) for part in parts) // threads())
     made = []
     for batch in batches.make_batches(
-        flat, model.config.context, tokens=min(rows, share), multiple=n_devices
+        parts, context, tokens=min(rows, share), multiple=n_devices
     ):
-        n_rows = max(passages.rows_needed(mask, n_devices) for mask in batch.mask)
+        n_rows = max(passages.rows_needed(each, n_devices) for each in batch.scored)
         size = batch.tokens.shape[1]
-        for number, (tokens, mask) in enumerate(
-            zip(batch.tokens, batch.mask, strict=True)
+        for number, (tokens, mask, scored) in enumerate(
+            zip(batch.tokens, batch.mask, batch.scored, strict=True)
         ):
             places = batch.places[number * size : (number + 1) * size]
             if places.size:
@@ -174,10 +184,10 @@ def _texts(model: Model, corpus: Corpus, rows: int) -> tuple[Text, ...]:
                 made.append(
                     Text(
                         passage=passages.passage(
-                            tokens, mask, n_rows=n_rows, n_devices=n_devices
+                            tokens, scored, n_rows=n_rows, n_devices=n_devices
                         ),
                         places=places,
-                        digest=keys.piece_of(tokens[real], mask[real]),
+                        digest=keys.piece_of(tokens[real], mask[real], scored[real]),
                     )
                 )
     return tuple(made)

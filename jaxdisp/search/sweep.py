@@ -1,7 +1,7 @@
 """Sweeps: many assignments evaluated exactly, cell by cell, resumed where they stopped.
 
-A cell is one assignment on one batch of sentences. It goes into a store as soon as its
-group is done, and is never evaluated again there.
+A cell is one assignment on one batch of sentences (or windows of longer ones). It goes
+into a store as soon as its group is done, and is never evaluated again there.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from jaxdisp.measure import cube
+from jaxdisp.measure import cube, windows
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer
@@ -35,6 +35,7 @@ def evaluate(
     assignments: Int[np.ndarray, "config entry"] | Sequence[Sequence[int]],
     quantizers: Sequence[Quantizer],
     *,
+    stride: int | None = None,
     memory: int | None = None,
     progress: Progress = int,
 ) -> cube.Evaluation:
@@ -42,22 +43,26 @@ def evaluate(
 
     Args:
         model: an open model.
-        corpus: parallel text whose sentences fit into the model's context.
+        corpus: parallel text.
         assignments: per configuration one integer per layer, and optionally one more
             for the parameters outside the layers (else they stay in full precision).
         quantizers: how versions 1, 2, ... are rounded.
+        stride: of the windows of sentences longer than the context, in tokens; None is
+            half of the context.
         memory: bytes to take at most, above the model itself; None is half of what is
             free.
         progress: called with the number of sentences done since the last call.
 
     Raises:
-        ValueError: if an assignment has the wrong length or names no version, a
-            sentence does not fit, or memory does not suffice.
+        ValueError: if an assignment has the wrong length or names no version, the
+            stride is not less than the context, or memory does not suffice.
         FloatingPointError: if a loss is not finite.
 
     Reference: our own definition.
     """
-    made = plan.make(model, corpus, assignments, quantizers, limit=memory)
+    made = plan.make(
+        model, corpus, assignments, quantizers, stride=stride, limit=memory
+    )
     kept = store.open_store(None)
     try:
         fill(made, kept, progress=progress)
@@ -196,6 +201,9 @@ def table(
 ) -> Float[np.ndarray, "subset place"]:
     """Collects the losses of a shard's cells; NaN where a cell is not in the store.
 
+    Places are windows, as those of a sentence may be in cells of different shards;
+    `evaluation` adds them up.
+
     Args:
         made: the plan.
         kept: where finished cells are.
@@ -208,8 +216,7 @@ def table(
     """
     name = store.identity(**identity(made))
     names = _keys(made)
-    n_places = len(made.corpus.languages) * made.corpus.n_sentences
-    found = np.full((made.trie.n_subsets, n_places), np.nan, np.float32)
+    found = np.full((made.trie.n_subsets, len(made.sentences)), np.nan, np.float32)
     for text, marks in zip(made.texts, plan.wanted(made, shard), strict=True):
         present = store.finished(kept, name, text.digest)
         rows = [row for row in np.flatnonzero(marks).tolist() if names[row] in present]
@@ -224,9 +231,12 @@ def evaluation(
 ) -> cube.Evaluation:
     """Arranges losses by configuration, language and sentence, as they were asked for.
 
+    Definition: the loss of a sentence is the sum of those of its windows
+    (`windows.add_up`).
+
     Args:
         made: the plan.
-        losses: of every subset and place.
+        losses: of every subset and place, as from `table`.
 
     Raises:
         ValueError: if some are missing, saying how many.
@@ -239,10 +249,11 @@ def evaluation(
             f"{int(missing.sum())} of {losses.size} losses are missing: a shard was "
             "left out or has not finished"
         )
+    nll = windows.add_up(losses, made.sentences)
     shape = (-1, len(made.corpus.languages), made.corpus.n_sentences)
     n_tokens, n_bytes = cube.sizes(made.model, made.corpus)
     return cube.Evaluation(
-        nll=jnp.asarray(losses[made.trie.places].reshape(shape)),
+        nll=jnp.asarray(nll[made.trie.places].reshape(shape)),
         n_tokens=n_tokens,
         n_bytes=n_bytes,
     )

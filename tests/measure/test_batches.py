@@ -9,6 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxdisp.measure import batches as batching
+from jaxdisp.measure import windows
+
+
+def whole(sentences):
+    """Windows of sentences that all fit."""
+    return windows.cut(sentences, 30)
 
 
 @given(
@@ -17,7 +23,7 @@ from jaxdisp.measure import batches as batching
 )
 def test_batches_hold_every_sentence_once(lengths, tokens_per_batch):
     sentences = [[n + 1] * length for n, length in enumerate(lengths)]
-    made = batching.make_batches(sentences, 30, tokens=tokens_per_batch)
+    made = batching.make_batches(whole(sentences), 30, tokens=tokens_per_batch)
     assert len(made) <= batching.SHAPES
     found = {}
     for batch in made:
@@ -42,7 +48,7 @@ def test_batches_hold_every_sentence_once(lengths, tokens_per_batch):
 )
 def test_batches_of_devices_hold_every_sentence_once(lengths, tokens, multiple):
     sentences = [[n + 1] * length for n, length in enumerate(lengths)]
-    made = batching.make_batches(sentences, 30, tokens=tokens, multiple=multiple)
+    made = batching.make_batches(whole(sentences), 30, tokens=tokens, multiple=multiple)
     found = {}
     for batch in made:
         n_batches, rows, length = batch.tokens.shape
@@ -62,9 +68,9 @@ def test_batches_of_devices_hold_every_sentence_once(lengths, tokens, multiple):
 
 def test_batches_that_are_asked_for_by_name_are_the_usual_ones():
     sentences = [[1] * length for length in (3, 9, 12, 30, 8, 25)]
-    usual = batching.make_batches(sentences, 30)
+    usual = batching.make_batches(whole(sentences), 30)
     named = batching.make_batches(
-        sentences, 30, tokens=batching.TOKENS_PER_BATCH, multiple=1
+        whole(sentences), 30, tokens=batching.TOKENS_PER_BATCH, multiple=1
     )
     for first, second in zip(usual, named, strict=True):
         np.testing.assert_array_equal(first.tokens, second.tokens)
@@ -111,9 +117,9 @@ def test_lengths_written_out(lengths, most, expected):
 )
 def test_equal_batches_hold_every_sentence_once(lengths, rows):
     sentences = [[n + 1] * length for n, length in enumerate(lengths)]
-    classes = batching.length_classes([sentences[:3], sentences[3:]])
+    classes = batching.length_classes([whole(sentences[:3]), whole(sentences[3:])])
     with mock.patch.object(batching, "ROWS", rows):
-        made = batching.equal_batches(sentences, classes, 30)
+        made = batching.equal_batches(whole(sentences), classes, 30)
     found = {}
     for batch in made:
         assert batch.tokens.shape[:2] == batch.mask.shape[:2] == (1, rows)
@@ -140,7 +146,42 @@ def test_equal_batches_hold_every_sentence_once(lengths, rows):
 
 def test_classes_are_those_of_all_languages_together():
     languages = [[[0] * 3, [0] * 20], [[0] * 9], [[0] * 30]]
-    assert batching.length_classes(languages).tolist() == [8, 16, 24, 32]
-    found = batching.length_classes(languages, 2)
+    cut = [whole(sentences) for sentences in languages]
+    assert batching.length_classes(cut).tolist() == [8, 16, 24, 32]
+    found = batching.length_classes(cut, 2)
     expected = batching.padded_lengths(np.array([3, 20, 9, 30]), 2)
     assert found.tolist() == expected.tolist()
+
+
+@given(
+    lengths=st.lists(st.integers(1, 90), min_size=1, max_size=20),
+    context=st.integers(2, 30),
+    data=st.data(),
+)
+def test_masks_say_what_is_real_and_what_is_scored(lengths, context, data):
+    stride = data.draw(st.integers(1, context - 1))
+    numbers = itertools.count(1)
+    sentences = [[next(numbers) for _ in range(length)] for length in lengths]
+    cut = windows.cut(sentences, context, stride)
+    usual = batching.make_batches(cut, context, tokens=100)
+    equal = batching.equal_batches(cut, batching.length_classes([cut]), context)
+    for made in (usual, equal):
+        scored = []
+        for batch in made:
+            width = batch.tokens.shape[2]
+            assert width <= context
+            tokens, mask, counted = (
+                part.reshape(-1, width)
+                for part in (batch.tokens, batch.mask, batch.scored)
+            )
+            for row, place in enumerate(batch.places.tolist()):
+                window = cut[place]
+                assert tokens[row][mask[row]].tolist() == window.tokens
+                given_ = tokens[row][mask[row] & ~counted[row]].tolist()
+                assert given_ == window.tokens[: window.first]
+                scored += tokens[row][counted[row]].tolist()
+            assert not counted[len(batch.places) :].any()
+            assert not (counted & ~mask).any()
+        # all but the first token of each sentence, each once
+        expected = [token for sentence in sentences for token in sentence[1:]]
+        assert sorted(scored) == expected

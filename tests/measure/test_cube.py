@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxdisp import measure, models
-from jaxdisp.measure import batches, cube
+from jaxdisp.measure import batches, cube, windows
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.models import Quantizer
 from tests import oracles
@@ -177,32 +177,14 @@ def test_assignments_that_are_none(given_, message):
         bare(given_, 3, 2)
 
 
-def test_sentences_that_are_too_long(tmp_path):
-    texts = {name: list(lines) for name, lines in tiny.TEXTS.items()}
-    texts["ru"][4] = "Собака смотрела, " * 4
-    texts["en"][6] = "No, he sat and sat and sat and sat and sat and sat and sat."
-    long = measure.load_corpus(tiny.write_corpus(tmp_path, texts))
-    message = (
-        r"line 7 has \d+ tokens in en, but the model's context is 30; leave it out"
-    )
-    with pytest.raises(ValueError, match=message):
-        measure.evaluate(model(), long, [[0, 0, 0]], [])
-    found = measure.fitting(model(), long)
-    assert found.lines == (1, 2, 3, 4, 6, 8)
-    assert found == corpora.keep(long, [0, 1, 2, 3, 5, 7])
-    assert measure.fitting(model(), corpus()) == corpus()
-    with pytest.raises(ValueError, match="no sentence fits into the model's context"):
-        measure.fitting(model(), corpora.keep(long, [4, 6]))
-
-
 @ft.partial(jax.jit, static_argnames="n")
-def losses(versions, tokens, mask, *, n=1):
+def losses(versions, tokens, scored, *, n=1):
     zeros = jnp.zeros((n, 4), jnp.int32)
     return cube.batch_losses(
         versions,
         zeros,
         tokens,
-        mask,
+        scored,
         architecture=model().architecture,
         config=model().config,
         configs_at_once=n,
@@ -210,14 +192,15 @@ def losses(versions, tokens, mask, *, n=1):
 
 
 def test_neither_padding_nor_versions_that_are_not_chosen_count():
-    batch = batches.make_batches([[0, 7], [0, 5, 9]], 3)[0]
+    batch = batches.make_batches(windows.cut([[0, 7], [0, 5, 9]], 3), 3)[0]
     assert batch.tokens.shape == (1, 2, 3)  # the first sentence is padded
     full = model().params
     broken = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), full)
     noisy = np.where(batch.mask, batch.tokens, 11)
-    found = losses((full, broken), noisy, batch.mask)
+    found = losses((full, broken), noisy, batch.scored)
     assert np.isfinite(found).all()
-    np.testing.assert_array_equal(losses((full, full), batch.tokens, batch.mask), found)
+    again = losses((full, full), batch.tokens, batch.scored)
+    np.testing.assert_array_equal(again, found)
 
 
 def test_losses_that_are_not_finite():
@@ -276,14 +259,6 @@ def test_languages_and_parameters_must_be_as_many():
     one = corpora.keep(corpus(), [0])
     with pytest.raises(ValueError, match="shorter"):
         cube.evaluate_each(model(), one, [model().params])
-
-
-def test_sentences_that_are_too_long_for_each(tmp_path):
-    texts = {name: list(lines) for name, lines in tiny.TEXTS.items()}
-    texts["en"][6] = "No, he sat and sat and sat and sat and sat and sat and sat."
-    long = measure.load_corpus(tiny.write_corpus(tmp_path, texts))
-    with pytest.raises(ValueError, match=r"line 7 has \d+ tokens in en, but the model"):
-        cube.evaluate_each(model(), long, [model().params] * 3)
 
 
 def test_losses_that_are_not_finite_in_one_language():

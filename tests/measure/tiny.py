@@ -40,6 +40,14 @@ CONTEXT = 30
 TRAINING_BYTES = {"de": 500, "en": 9000, "ru": 100}
 
 
+LONG = {
+    "de": (*TEXTS["de"][:3], "Er saß und saß " * 5, *TEXTS["de"][4:]),
+    "en": (*TEXTS["en"][:6], "No, he sat" + " and sat" * 9 + ".", TEXTS["en"][7]),
+    "ru": (*TEXTS["ru"][:3], "Собака смотрела, " * 4, *TEXTS["ru"][4:]),
+}
+"""Lines 4 and 7 are longer than the context, line 7 in English alone."""
+
+
 def entries(**changes):
     return small.entries(**{"n_positions": CONTEXT} | changes)
 

@@ -63,7 +63,7 @@ def survey(per_sentence, collapsed=None, **disparity):
     )
 
 
-def evaluate(model, corpus, assignments, quantizers, *, progress=None):
+def evaluate(model, corpus, assignments, quantizers, *, stride=None, progress=None):
     """Stands for `cube.evaluate`: 3 nats per token, and something for each layer.
 
     What layer `i` adds to a sentence follows from its line, so that a part of the
@@ -87,13 +87,16 @@ def evaluate(model, corpus, assignments, quantizers, *, progress=None):
 def losses(made, built, passage, wanted):
     """Stands for `engine.losses`, with the plan as its engine: those of `evaluate`.
 
-    Subsets come by fours, as groups of a trie do.
+    Subsets come by fours, as groups of a trie do. Of a sentence that is longer than the
+    context, the first window has it all.
     """
     (text,) = [text for text in made.texts if text.passage is passage]
     sites = np.roll(built.sites, -1, axis=1)
+    begins = np.diff(made.sentences, prepend=-1)
     for first in range(0, built.n_subsets, PIECE):
         subsets = first + np.flatnonzero(wanted[first : first + PIECE])
         if subsets.size:
             found = evaluate(made.model, made.corpus, sites[subsets], made.quantizers)
             flat = np.asarray(found.nll).reshape(len(subsets), -1)
-            yield subsets, flat[:, text.places]
+            of_windows = np.float32(begins) * flat[:, made.sentences]
+            yield subsets, of_windows[:, text.places]

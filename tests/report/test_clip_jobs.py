@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxdisp import models
-from jaxdisp.measure import batches, cube
+from jaxdisp.measure import activations, batches, cube
 from jaxdisp.models import Quantizer
 from jaxdisp.report import clip_matrices, clipping, jobs, law_thresholds, runs, terminal
 from jaxdisp.report import settings as run_settings
@@ -89,6 +89,7 @@ def test_the_same_settings_give_the_same_bytes(settings, tmp_path):
 
 @pytest.mark.parametrize("kept", [1, EVALUATED - 1])
 def test_a_killed_comparison_resumes(settings, tmp_path, monkeypatch, kept):
+    settings = changed(settings, stride=7)
     whole(settings, tmp_path / "whole")
     calls, killed = [], [True]
 
@@ -96,7 +97,7 @@ def test_a_killed_comparison_resumes(settings, tmp_path, monkeypatch, kept):
         def evaluate(*arguments, **options):
             if len(calls) >= kept and killed[0]:
                 raise KeyboardInterrupt
-            calls.append(real)
+            calls.append(options["stride"])
             return real(*arguments, **options)
 
         return evaluate
@@ -112,8 +113,21 @@ def test_a_killed_comparison_resumes(settings, tmp_path, monkeypatch, kept):
     assert sum(name.startswith(runs.UNFINISHED) for name in left) == kept
     killed[0] = False
     whole(settings, tmp_path / "killed")  # whose progress counts kept losses, too
-    assert len(calls) == EVALUATED
+    assert calls == [7] * EVALUATED
     assert repeatable(tmp_path / "killed") == repeatable(tmp_path / "whole")
+
+
+def test_activations_are_read_with_the_stride(settings, monkeypatch):
+    strides, real = [], activations.second_moments
+
+    def recorded(*arguments, stride):
+        strides.append(stride)
+        return real(*arguments, stride=stride)
+
+    monkeypatch.setattr(activations, "second_moments", recorded)
+    only = changed(settings, deploy=None, stride=7)
+    jobs.execute(only, run_settings.open_inputs(only))
+    assert strides == [7, 7]  # for thresholds, and for errors of outputs
 
 
 def test_without_a_rule_to_deploy_nothing_is_evaluated(settings, tmp_path, monkeypatch):

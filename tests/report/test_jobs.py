@@ -7,7 +7,7 @@ import pytest
 
 from jaxdisp.models import Quantizer
 from jaxdisp.report import files as run_files
-from jaxdisp.report import jobs, runs, searching
+from jaxdisp.report import jobs, runs, searching, terminal
 from jaxdisp.report import settings as run_settings
 from jaxdisp.report.search_lattice import Search
 from jaxdisp.search import engine, plan, sweep
@@ -246,17 +246,40 @@ def test_without_a_run_nothing_is_written(settings, tmp_path):
     assert files(tmp_path) == before
 
 
-def test_lines_that_are_too_long_are_counted(settings, tmp_path):
-    texts = {name: list(lines) for name, lines in tiny.TEXTS.items()}
-    texts["en"][6] = "No, he sat and sat and sat and sat and sat and sat and sat."
-    tiny.write_corpus(tmp_path / "corpus", texts)
-    inputs = run_settings.open_inputs(settings)
-    assert inputs.left_out == (7,)
-    assert inputs.corpus.n_sentences == 7
-    # which does not take line 7
-    few = run_settings.open_inputs(changed(settings, limit=4))
-    assert few.left_out == (7,)
-    assert few.corpus.lines == (1, 3, 6)
+def test_sentences_longer_than_the_context_are_measured_and_counted(settings, tmp_path):
+    fit = whole(settings, tmp_path / "fit")
+    windows = {"context": 30, "stride": 15, "sentences": 0, "languages": {}}
+    assert fit["windows"] == windows
+    tiny.write_corpus(tmp_path / "corpus", tiny.LONG)
+    wanted = changed(settings, stride=7)
+    found = whole(wanted, tmp_path / "run")
+    windows |= {"stride": 7, "sentences": 2, "languages": {"de": 1, "en": 1, "ru": 1}}
+    assert found["windows"] == windows
+    assert found["n_sentences"] == 8
+    assert found.keys() == fit.keys()
+    # what is made up depends on lines and not on their lengths
+    for row, short in zip(found["degradation"], fit["degradation"], strict=True):
+        assert row["d_sent"] == pytest.approx(short["d_sent"], abs=1e-5)
+    inputs = run_settings.open_inputs(wanted)
+    said = terminal.lines(wanted, inputs, found)[2]
+    assert said == (
+        "sentences longer than the context, scored in windows of 30 tokens with stride "
+        "7: 2 (de 1, en 1, ru 1)"
+    )
+    assert said[1:] in files(tmp_path / "run")["report.html"].decode()
+    assert "windows" not in "\n".join(terminal.lines(settings, inputs, fit))
+    assert "windows" not in files(tmp_path / "fit")["report.html"].decode()
+    # those that are not measured do not count: the first of each text are no longer
+    few = run_settings.open_inputs(changed(wanted, limit=2))
+    assert few.longer.sentences == 0
+
+
+def test_the_stride_reaches_all_that_evaluates(settings, tmp_path):
+    tiny.write_corpus(tmp_path / "corpus", tiny.LONG)
+    wanted = changed(settings, stride=7, clip_limit=4)
+    inputs = run_settings.open_inputs(wanted)
+    assert (inputs.searched.stride, inputs.compared.stride) == (7, 7)
+    assert run_settings.configuration(wanted, inputs)["stride"] == 7
 
 
 def test_settings_that_change_the_result_are_recorded(settings):
@@ -280,6 +303,8 @@ def test_settings_that_change_the_result_are_recorded(settings):
         ({"search": Search(keep=5)}, "must have 1 to 4 of the 5 layers, got 5"),
         ({"reference": "xx"}, "reference xx: must be one of at least two measured"),
         ({"seed": -1}, r"seed must be between 0 and 2\^32 - 1, got -1"),
+        ({"stride": 0}, r"stride must be between 1 and 29 tokens, .* of 30, got 0"),
+        ({"stride": 30}, r"stride must be between 1 and 29 tokens, .*, got 30"),
         ({"seed": 2**32}, r"seed must be between 0 and 2\^32 - 1"),
         ({"languages": ("xx",)}, "no text in xx; allowed: de, en, ru"),
         ({"quantizer": Quantizer(bits=9)}, "bits must be between 2 and 8, got 9"),

@@ -11,6 +11,7 @@ from jaxdisp.report.search_lattice import Search
 from jaxdisp.report.searching import Means
 from jaxdisp.search import store, sweep
 from tests import command_line
+from tests.measure import tiny
 from tests.report import tiny_search
 from tests.search import cells
 
@@ -66,6 +67,33 @@ def test_shards_become_the_run_that_one_process_makes(here):
         assert (here / "out" / name).is_file()
     config = (here / "out" / "config.json").read_bytes()
     assert config == (here / "whole" / "config.json").read_bytes()
+
+
+def test_shards_may_divide_the_windows_of_a_sentence(here):
+    tiny.write_corpus(here / "corpus", tiny.LONG)
+    shutil.rmtree(here / "whole")
+    tiny_search.run(KEEP, here / "whole", stride=4)
+    for number in (1, 2):
+        shutil.rmtree(here / str(number))
+        means = Means(shard=f"{number}/2")
+        inputs = tiny_search.begun(KEEP, here / "some", means=means, stride=4)[1]
+        shutil.rmtree(here / "some")
+        tiny_search.run(KEEP, here / str(number), means=means, stride=4)
+        made = searching.planned(inputs.searched)
+        with searching.opened(here / str(number)) as kept:
+            known = ~np.isnan(sweep.table(made, kept))
+        windows = np.bincount(made.sentences)
+        held = [np.bincount(made.sentences[row], minlength=24) for row in known]
+        assert np.any((np.array(held) > 0) & (held < windows))
+    found = merged.finish(*join(here, "1", "2"))
+    assert found["windows"] == {
+        "context": 30,
+        "stride": 4,
+        "sentences": 2,
+        "languages": {"de": 1, "en": 1, "ru": 1},
+    }
+    whole, out = (here / name / "results.json" for name in ("whole", "out"))
+    assert out.read_bytes() == whole.read_bytes()
 
 
 def test_a_merge_that_was_killed_is_done_again(here):

@@ -19,6 +19,8 @@ SUMMARY = {
     "provenance": "weights 0123",
 }
 CONTRAST = disparity.Contrast(low=("ru",), high=("en", "de"), rule="r")
+FIT = {"context": 30, "stride": 15, "sentences": 0, "languages": {}}
+LONGER = FIT | {"sentences": 2, "languages": {"en": 2, "ru": 1}}
 FIGURES = {
     "figures/degradation.png": b"one",
     "figures/degradation.svg": b"<svg/>",
@@ -35,7 +37,7 @@ def found(**changes):
         "degradation": [row(), row(language="<en>", flag="")],
         "disparity": entries(),
         "n_groups": 4,
-        "left_out_lines": [],
+        "windows": FIT,
     } | changes
 
 
@@ -62,15 +64,13 @@ def test_only_what_was_measured_is_shown():
     assert "<en>" not in text
     assert "Low and high: ru and en, de: r." in text
     assert "over 4 texts." in text
-    for absent in ("Which layers", "to protect", "too long"):
+    for absent in ("Which layers", "to protect", "windows"):
         assert absent not in text
 
 
 def test_everything_that_was_measured_is_shown():
     search = searched()
-    text = rendered(
-        layers=[{}], layer_sentences=6, search=search, left_out_lines=[3, 5]
-    )
+    text = rendered(layers=[{}], layer_sentences=6, search=search, windows=LONGER)
     for name, data in FIGURES.items():
         shown = f"data:image/png;base64,{base64.b64encode(data).decode()}"
         assert text.count(shown) == name.endswith(".png"), name
@@ -84,7 +84,10 @@ def test_everything_that_was_measured_is_shown():
     assert search["surrogate"]["sentence"] in text
     assert "0 and 11 save together." in text
     assert search["certificates"]["sentences"][0] in text
-    assert "2 sentences were too long" in text
+    assert (
+        "Sentences longer than the context, scored in windows of 30 tokens with stride "
+        "15: 2 (en 2, ru 1).</p>"
+    ) in text
     listed = search_tables.set_cells(
         search["sets"][: page.LISTED], proposed=search_tables.proposed_row(search)
     )
@@ -94,7 +97,7 @@ def test_everything_that_was_measured_is_shown():
 
 def test_of_a_search_alone_only_that_is_shown():
     search = searched(layers=[], interactions=[], proposed=None)
-    results = search | {"n_groups": 4, "left_out_lines": []}
+    results = search | {"n_groups": 4, "windows": FIT}
     content = page.content(SUMMARY, results, results, None)
     text = page.render(content, FIGURES).decode()
     assert text.count("<img") == 2

@@ -44,7 +44,7 @@ OF_A_SEARCH = {
     "seed",
     "n_sentences",
     "n_groups",
-    "left_out_lines",
+    "windows",
     "search_sentences",
     "quantizers",
     "full_bytes",

@@ -56,12 +56,14 @@ def test_json_has_no_nan():
         keys.canonical({"a": float("nan")})
 
 
-def padded(sentences, width, filler):
+def padded(sentences, width, filler, firsts=None):
+    """Token numbers, which are real, and which are scored: from a place on."""
     tokens = np.full((len(sentences), width), filler, np.int32)
-    mask = np.zeros((len(sentences), width), bool)
+    mask, scored = np.zeros((2, len(sentences), width), bool)
     for row, sentence in enumerate(sentences):
         tokens[row, : len(sentence)], mask[row, : len(sentence)] = sentence, True
-    return tokens, mask
+        scored[row, (firsts[row] if firsts else 1) : len(sentence)] = True
+    return tokens, mask, scored
 
 
 @given(one=SENTENCES, two=SENTENCES, fillers=st.tuples(*[st.integers(0, 9)] * 2))
@@ -75,6 +77,30 @@ def test_a_piece_is_the_hash_of_lengths_and_tokens():
     numbers = b"".join(n.to_bytes(4, "little") for n in (2, 5, 258, 0, 1, 5))
     found = keys.piece_of(*padded([[5, 258], [], [5]], 3, 9))
     assert found == hashlib.sha256(numbers).hexdigest()
+
+
+PARTS_SCORED = st.lists(
+    st.tuples(st.lists(st.integers(0, 3), min_size=2, max_size=4), st.integers(1, 3)),
+    max_size=3,
+).map(lambda pairs: [(tokens, min(n, len(tokens) - 1)) for tokens, n in pairs])
+
+
+@given(one=PARTS_SCORED, two=PARTS_SCORED)
+def test_pieces_differ_where_other_tokens_are_scored(one, two):
+    first, second = (
+        keys.piece_of(*padded([t for t, _ in part], 4, 9, [n for _, n in part]))
+        for part in (one, two)
+    )
+    assert (first == second) == (one == two)
+
+
+def test_a_piece_of_later_windows_says_how_many_tokens_are_given():
+    # two of three tokens are conditioned on, and then an ordinary sentence
+    written = b"".join(
+        n.to_bytes(4, "little", signed=True) for n in (-2, 3, 5, 258, 7, 2, 0, 4)
+    )
+    found = keys.piece_of(*padded([[5, 258, 7], [0, 4]], 3, 9, [2, 1]))
+    assert found == hashlib.sha256(written).hexdigest()
 
 
 @given(st.lists(st.lists(st.integers(0, 255), min_size=3, max_size=3), max_size=4))
