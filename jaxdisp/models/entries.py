@@ -160,9 +160,10 @@ def positive(
     """
     value = source.get(name)
     value = default if value is None else value
-    if type(value) not in (int, float) or not 0 < value < float("inf"):
+    number = value if type(value) in (int, float) else None  # a bool is an int, too
+    if number is None or not 0 < number < float("inf"):
         raise ValueError(f"{name} must be a positive number, got {value!r}")
-    return float(value)
+    return float(number)
 
 
 def choice(
