@@ -275,6 +275,13 @@ def test_the_engine_gives_what_the_cube_gives(stride):
         for place in made.sentences[text.places].tolist():
             texts.setdefault(place, set()).add(number)
     assert max(map(len, texts.values())) > 1
+    # of a shape, the batch that scores most has no row that is not needed
+    needed = {}
+    for text in made.texts:
+        shape = (text.passage.tokens.shape, text.passage.rows.size)
+        count = int(text.passage.counted.sum())
+        needed[shape] = max(count, needed.get(shape, 0))
+    assert all(count == shape[1] for shape, count in needed.items())
     found = sweep.evaluation(made, filled(made))
     # float32 sums of up to 200 nats in another order
     np.testing.assert_allclose(found.nll, evaluation(stride).nll, rtol=2e-6)

@@ -274,12 +274,22 @@ def test_sentences_longer_than_the_context_are_measured_and_counted(settings, tm
     assert few.longer.sentences == 0
 
 
-def test_the_stride_reaches_all_that_evaluates(settings, tmp_path):
+def test_the_stride_reaches_all_that_evaluates(settings, tmp_path, monkeypatch):
+    strides, make = [], plan.make
+
+    def recorded(*arguments, stride, **options):
+        strides.append(stride)
+        return make(*arguments, stride=stride, **options)
+
+    monkeypatch.setattr(plan, "make", recorded)
     tiny.write_corpus(tmp_path / "corpus", tiny.LONG)
     wanted = changed(settings, stride=7, clip_limit=4)
     inputs = run_settings.open_inputs(wanted)
     assert (inputs.searched.stride, inputs.compared.stride) == (7, 7)
     assert run_settings.configuration(wanted, inputs)["stride"] == 7
+    strides.clear()
+    jobs.work(wanted, inputs)
+    assert strides == [7, 7, 7]  # everything, single layers, and sets of them
 
 
 def test_settings_that_change_the_result_are_recorded(settings):
