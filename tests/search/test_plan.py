@@ -89,7 +89,11 @@ def expected_bytes(made):
     width, vocabulary = 12, 290
     largest = max(text.passage.tokens.size for text in made.texts)
     states = tries.most_states(made.trie, made.most) * largest * width
-    call = max(made.rows, largest) * 12 * width
+    longest = max(text.passage.tokens.shape[1] for text in made.texts)
+    # two states, three parts of attention, an inner layer of four widths before and
+    # after its activation; three heads' scores and their exponentials
+    held = (2 + 3 + 2 * 4) * width + 2 * 3 * longest
+    call = max(made.rows, largest) * held
     logits = 3 * max(engine.LOGITS_AT_ONCE, 64 * vocabulary)
     size = sum(leaf.size for leaf in jax.tree.leaves(made.model.params))
     outside = sum(leaf.size for leaf in jax.tree.leaves(made.model.params["outside"]))

@@ -242,6 +242,7 @@ def held(config: Config, n_tokens: int) -> int:
 
 ARCHITECTURE = decoder.Architecture(
     name="bloom",
+    models="BLOOM, BLOOMZ",
     prefix="transformer.",
     buffers=(r"h\.\d+\.self_attention\.scale_mask_softmax\.causal_mask",),
     read_config=read_config,

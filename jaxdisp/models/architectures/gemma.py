@@ -345,9 +345,10 @@ def held(config: Config, n_tokens: int) -> int:
     return 2 * config.width + inside + 3 * config.inner
 
 
-def _family(name: str) -> decoder.Architecture:
+def _family(name: str, models: str) -> decoder.Architecture:
     return decoder.Architecture(
         name=name,
+        models=models,
         prefix="model.",
         buffers=(),
         read_config=ft.partial(read_config, family=name),
@@ -359,4 +360,5 @@ def _family(name: str) -> decoder.Architecture:
     )
 
 
-GEMMA2, GEMMA3 = map(_family, ("gemma2", "gemma3_text"))
+GEMMA2 = _family("gemma2", "Gemma 2")
+GEMMA3 = _family("gemma3_text", "Gemma 3 270M and 1B")

@@ -245,6 +245,7 @@ def held(config: Config, n_tokens: int) -> int:
 
 ARCHITECTURE = decoder.Architecture(
     name="gpt2",
+    models="GPT-2, DistilGPT-2",
     prefix="transformer.",
     buffers=(r"h\.\d+\.attn\.(bias|masked_bias)",),
     read_config=read_config,

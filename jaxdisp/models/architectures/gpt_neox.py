@@ -241,6 +241,7 @@ def held(config: Config, n_tokens: int) -> int:
 
 ARCHITECTURE = decoder.Architecture(
     name="gpt_neox",
+    models="GPT-NeoX, Pythia",
     prefix="gpt_neox.",
     buffers=(
         r"layers\.\d+\.attention\.(bias|masked_bias)",

@@ -299,9 +299,10 @@ def held(config: Config, n_tokens: int) -> int:
     return 2 * config.width + inside + 3 * config.inner
 
 
-def _family(name: str) -> decoder.Architecture:
+def _family(name: str, models: str) -> decoder.Architecture:
     return decoder.Architecture(
         name=name,
+        models=models,
         prefix="model.",
         buffers=(r"layers\.\d+\.self_attn\.rotary_emb\.inv_freq",),
         read_config=ft.partial(read_config, family=name),
@@ -313,4 +314,7 @@ def _family(name: str) -> decoder.Architecture:
     )
 
 
-LLAMA, MISTRAL, QWEN2, QWEN3 = map(_family, ("llama", "mistral", "qwen2", "qwen3"))
+LLAMA = _family("llama", "Llama 1 to 3.3, TinyLlama, Yi, SmolLM")
+MISTRAL = _family("mistral", "Mistral 7B, Zephyr")
+QWEN2 = _family("qwen2", "Qwen2, Qwen2.5")
+QWEN3 = _family("qwen3", "Qwen3")

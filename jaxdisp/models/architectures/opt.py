@@ -186,6 +186,7 @@ def readout(
 
 ARCHITECTURE = decoder.Architecture(
     name="opt",
+    models="OPT",
     prefix="model.",
     buffers=(r"decoder\.version",),
     read_config=read_config,

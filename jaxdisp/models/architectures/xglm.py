@@ -183,6 +183,7 @@ def readout(
 
 ARCHITECTURE = decoder.Architecture(
     name="xglm",
+    models="XGLM",
     prefix="model.",
     buffers=(r"embed_positions\.weights",),
     read_config=read_config,

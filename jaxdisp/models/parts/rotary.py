@@ -97,7 +97,7 @@ def read(given: Mapping[str, Any], channels: int, context: int) -> Rotary:
     plain = base ** (-np.arange(0, rotated, 2) / rotated)
     speeds, factor, meant_for = rule(given, plain, context)
     return Rotary(
-        speeds=tuple(float(speed) for speed in np.float32(speeds)),
+        speeds=tuple(np.asarray(speeds, np.float32).tolist()),
         factor=float(factor),
         context=meant_for,
     )
