@@ -68,7 +68,7 @@ def refuse_unknown(
     """Checks that no entry is overlooked that might change what is computed.
 
     Definition: every entry must be among `known`, or match `HARMLESS`, or be null,
-    false or empty, which is how an option is switched off.
+    false, 0 or empty, which is how an option is switched off.
 
     Args:
         source: the content of `config.json`.
@@ -95,7 +95,7 @@ def refuse_unknown(
         for name, value in source.items()
         if name not in known
         and not HARMLESS.fullmatch(name)
-        and value not in (None, False, [], {}, "")
+        and value not in (None, 0, [], {}, "")  # of which 0 is also false
     ]
     if left:
         raise ValueError(
