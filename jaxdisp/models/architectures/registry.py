@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxdisp.models import decoder
-from jaxdisp.models.architectures import bloom, gemma, gpt2, gpt_neox, llama, opt, xglm
+from jaxdisp.models.architectures import (
+    bloom,
+    gemma,
+    gpt2,
+    gpt_neox,
+    llama,
+    mamba,
+    mamba2,
+    opt,
+    xglm,
+)
 
 ARCHITECTURES: dict[str, decoder.Architecture] = {
     "bloom": bloom.ARCHITECTURE,
@@ -18,6 +28,8 @@ ARCHITECTURES: dict[str, decoder.Architecture] = {
     "qwen3": llama.QWEN3,
     "gemma2": gemma.GEMMA2,
     "gemma3_text": gemma.GEMMA3,
+    "mamba": mamba.ARCHITECTURE,
+    "mamba2": mamba2.ARCHITECTURE,
 }
 """By the `model_type` of `config.json`."""
 

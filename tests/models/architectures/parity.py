@@ -20,6 +20,8 @@ MARKS = [
     # torch and transformers warn about themselves, which is not ours to mend
     pytest.mark.filterwarnings("default"),
 ]
+RATES = ("A_log", "dt_bias", "dt_proj.bias")
+"""Parameters of recurrences that are exponentiated."""
 LENGTHS = (11, 6)
 """Tokens in two sentences; the second is padded to the first."""
 
@@ -29,7 +31,8 @@ def saved(kind, directory, **options):
 
     No parameter is near its initial value, so that none can be forgotten without a
     trace: matrices and tables are drawn so that states stay of size 1, and 0.3 times
-    standard normal numbers are added to gains and biases.
+    standard normal numbers are added to gains and biases. What is exponentiated is
+    small, so that recurrences neither forget at once nor keep everything.
     """
     options = {"vocab_size": 293, "bos_token_id": 0, "eos_token_id": 0} | options
     config = transformers.AutoConfig.for_model(kind, **options)
@@ -39,7 +42,9 @@ def saved(kind, directory, **options):
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.from_numpy(small.normal(name, tuple(parameter.shape)))
-            if parameter.ndim < 2:
+            if name.endswith(RATES):
+                parameter.copy_(0.5 * noise)
+            elif parameter.ndim < 2:
                 parameter.add_(0.3 * noise)
             elif "embed" in name or "wte" in name or "wpe" in name:
                 parameter.copy_(0.5 * noise)
