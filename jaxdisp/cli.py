@@ -15,6 +15,7 @@ from jaxdisp.options import (
     BitsOption,
     ClippingOption,
     CorpusOption,
+    DtypeOption,
     GranularityOption,
     GridOption,
     GroupSizeOption,
@@ -66,6 +67,7 @@ def _main(
 def measure(
     model: ModelOption = None,
     revision: RevisionOption = None,
+    dtype: DtypeOption = "float32",
     corpus: CorpusOption = None,
     languages: LanguagesOption = None,
     bits: BitsOption = 4,
@@ -90,6 +92,7 @@ def measure(
 def run(
     model: ModelOption = None,
     revision: RevisionOption = None,
+    dtype: DtypeOption = "float32",
     corpus: CorpusOption = None,
     languages: LanguagesOption = None,
     bits: BitsOption = 4,
@@ -166,6 +169,7 @@ def search(
     ] = "int4",
     model: ModelOption = None,
     revision: RevisionOption = None,
+    dtype: DtypeOption = "float32",
     corpus: CorpusOption = None,
     languages: LanguagesOption = None,
     grid: GridOption = "symmetric",
@@ -274,6 +278,7 @@ def clip(
     ] = None,
     model: ModelOption = None,
     revision: RevisionOption = None,
+    dtype: DtypeOption = "float32",
     corpus: CorpusOption = None,
     calibration: Annotated[
         str | None,
@@ -312,6 +317,7 @@ def clip(
         return
     usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
     usual |= {"bits": bits, "include": "", "seed": 0, "as_json": as_json}
+    usual |= {"dtype": "float32"}
     usual |= {"output": output, "overwrite": overwrite}
     given = [
         f"--{name.replace('_', '-')}"

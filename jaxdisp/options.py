@@ -12,6 +12,10 @@ ModelOption = Annotated[
 RevisionOption = Annotated[
     str | None, typer.Option("--revision", help="Branch, tag or commit of a hub id.")
 ]
+DtypeOption = Annotated[
+    str,
+    typer.Option("--dtype", help="What to compute in: float32, bfloat16 or float16."),
+]
 CorpusOption = Annotated[
     str | None,
     typer.Option(

@@ -91,6 +91,14 @@ REFUSED = {
     "stride in words": ([*MEASURE, "--stride", "half"], "for '--stride': .*valid int"),
     "reference": ([*MEASURE, "--reference", "xx"], "reference xx: must be one of"),
     "seed": ([*MEASURE, "--seed", "-1"], "seed must be between 0 and"),
+    "dtype": (
+        [*MEASURE, "--dtype", "float64"],
+        "dtype must be one of float32, bfloat16, float16, got float64$",
+    ),
+    "dtype of a law": (
+        ["clip", "--law", "gaussian", "--dtype", "bfloat16"],
+        "--law knows no model: leave out --dtype$",
+    ),
     "layer limit": ([*RUN, "--layer-limit", "-1"], "--layer-limit must be 0 .* got -1"),
     "set limit": ([*RUN, "--set-limit", "-4"], "--set-limit must be 0 .* got -4"),
     "one text of sets": ([*RUN, "--set-limit", "1"], "raise --set-limit, or split"),
@@ -314,6 +322,30 @@ def test_the_table_is_for_readers(jaxdisp, free, tmp_path):
     assert "low: ru; high: en" not in out  # the title of the line says it
     assert "others minus en" in out
     assert "Only 4 texts: take these intervals with caution." in lines
+
+
+def test_what_is_computed_in_is_said_and_recorded(jaxdisp, monkeypatch, tmp_path):
+    """With the real model; float32 is not worth saying."""
+    monkeypatch.setattr(batches, "SHAPES", 1)  # as each is compiled
+    rows = {}
+    for dtype in ("float32", "bfloat16"):
+        command = ("measure", *INPUTS, "--bits", "8", "--dtype", dtype)
+        code, out, _ = jaxdisp(*command, "--output", dtype)
+        assert code == 0
+        assert ("computed in bfloat16" in out.split("\n")[0]) == (dtype != "float32")
+        for name in ("config", "environment", "results"):
+            found = json.loads((tmp_path / dtype / f"{name}.json").read_bytes())
+            assert found["dtype"] == dtype
+        rows[dtype] = {
+            row["language"]: row["d_sent"]
+            for row in json.loads((tmp_path / dtype / "results.json").read_bytes())[
+                "degradation"
+            ]
+        }
+    for language, lost in rows["float32"].items():
+        # some twenty tokens, whose losses are off by a unit in the eighth bit
+        gap = abs(rows["bfloat16"][language] - lost)
+        assert 0 < gap < 20 / 2**8
 
 
 def test_the_table_says_what_is_scored_in_windows(jaxdisp, free, tmp_path):

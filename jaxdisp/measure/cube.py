@@ -134,7 +134,8 @@ def check_finite(model: Model, nll: Float[np.ndarray, "..."]) -> None:
     if not np.all(np.isfinite(nll)):
         raise FloatingPointError(
             f"{model.source}: {np.count_nonzero(~np.isfinite(nll))} losses are NaN or "
-            "infinite; its weights overflow float32, so that it cannot be measured"
+            f"infinite; its weights overflow {model.dtype}, so that it cannot be "
+            f"measured{'' if model.dtype == 'float32' else '; try --dtype float32'}"
         )
 
 

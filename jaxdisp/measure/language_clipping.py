@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from jaxdisp.measure.activations import MeanSquares, SecondMoments
 from jaxdisp.models import decoder
-from jaxdisp.models.model import Model
+from jaxdisp.models.model import Model, full_weight
 from jaxdisp.models.quantized import Quantizer, Ranges, grouping_of, is_included
 from jaxdisp.quant import fair_error, fair_noise, grids, shared_codes
 from jaxdisp.quant.granularity import Grouping, grouped, ungrouped
@@ -97,7 +97,7 @@ def clip(
     """
     found = {}
     for tensor in clipped_tensors(model, quantizer):
-        weight = decoder.leaf(model.params, tensor.path)
+        weight = full_weight(model, tensor.path)
         felt = jnp.asarray(squares[tensor.path], weight.dtype)
         found[tensor.path] = _clip(
             weight,
@@ -171,10 +171,12 @@ def shared_code_versions(
         for tensor in tensors:
             value = decoder.leaf(rounded, tensor.path)
             if tensor.path in scaled:
-                full = decoder.leaf(model.params, tensor.path)
+                full = full_weight(model, tensor.path)
                 felt = jnp.asarray(squares[tensor.path][language], full.dtype)
                 grouping = grouping_of(tensor, quantizer)
-                value = _scaled(full, value, felt, grouping=grouping)
+                wide = value.astype(full.dtype)
+                own = _scaled(full, wide, felt, grouping=grouping)
+                value = own.astype(value.dtype)
             leaves[tensor.path] = value
         yield decoder.assemble(leaves)
 
@@ -214,12 +216,12 @@ def output_errors(
     """
     found = {}
     for path, second in moments.items():
-        full = decoder.leaf(model.params, path)
+        full = full_weight(model, path)
         felt = jnp.asarray(second, full.dtype)
         energy = [np.asarray(part) for part in _output_errors(full, felt)]
         entries = []
         for version in versions:
-            change = decoder.leaf(version, path) - full
+            change = decoder.leaf(version, path).astype(full.dtype) - full
             lost = [np.asarray(part) for part in _output_errors(change, felt)]
             whole, diagonal = (
                 np.divide(part, all_of_it, out=np.zeros_like(part), where=all_of_it > 0)

@@ -1,28 +1,36 @@
 """Checkpoints: Hugging Face directories in and out, safetensors only."""
 
+import dataclasses
 import json
+import math
+import mmap
 import pathlib
-import re
 import shutil
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-import ml_dtypes
 import numpy as np
 import safetensors
 from safetensors import numpy as safetensors_numpy
 
-from jaxdisp.models import decoder
+from jaxdisp.models import decoder, headers
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack")
-DTYPES = {
-    "F64": np.float64,
-    "F32": np.float32,
-    "F16": np.float16,
-    "BF16": ml_dtypes.bfloat16,
-}
+BROKEN = "the checkpoint is broken, or overflowed when it was cast to float16"
+HALVES = {"F16": "float16", "BF16": "bfloat16"}
+"""Types that parameters of the layers are kept in."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A checked checkpoint: its family, and where each tensor is, by its short name."""
+
+    architecture: decoder.Architecture
+    config: Any
+    stored: dict[str, headers.Stored]
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -85,38 +93,10 @@ def weight_files(directory: pathlib.Path) -> list[pathlib.Path]:
     )
 
 
-def read_arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Reads the tensors of one safetensors file, in the type they are stored in.
-
-    Args:
-        path: the file.
-
-    Raises:
-        ValueError: if the file is damaged or holds a type that is no float.
-
-    Reference: our own definition.
-    """
-    try:
-        # deserialize keeps bfloat16, which the NumPy door of safetensors refuses
-        content = safetensors.deserialize(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise ValueError(
-            f"{path}: not a complete safetensors file ({error}); copy it again"
-        ) from error
-    found = {}
-    for name, info in content:
-        dtype = DTYPES.get(info["dtype"])
-        if dtype is not None:
-            found[name] = np.ndarray(info["shape"], dtype, bytes(info["data"]))
-        else:
-            found[name] = np.empty(info["shape"], np.bool_)  # a buffer, or refused
-    return found
-
-
-def read_parameters(
+def open_files(
     directory: pathlib.Path, architecture: decoder.Architecture, config: Any
-) -> decoder.Parameters:
-    """Reads all parameters of a checkpoint as float32, layers stacked on axis 0.
+) -> Checkpoint:
+    """Finds every tensor of a checkpoint and checks it, before any number is read.
 
     Args:
         directory: a Hugging Face directory.
@@ -124,90 +104,141 @@ def read_parameters(
         config: its configuration.
 
     Raises:
-        ValueError: if a file is damaged, or a tensor is missing, unknown, of the wrong
-            shape or type, or holds values that are not finite.
+        ValueError: if a file is damaged, or a tensor is missing, unknown, twice there,
+            or of the wrong shape or type.
 
     Reference: our own definition.
     """
-    arrays: dict[str, np.ndarray] = {}
-    origin: dict[str, pathlib.Path] = {}
-    for path in weight_files(directory):
-        for name, array in read_arrays(path).items():
-            short = name.removeprefix(architecture.prefix)
-            if short in arrays:
-                raise ValueError(
-                    f"{path}: the tensor {short} comes twice, with and without the "
-                    f"prefix {architecture.prefix} or in two files; keep one"
-                )
-            arrays[short], origin[short] = array, path
-    leaves = {}
-    for tensor in architecture.tensors(config):
-        names = (
-            [tensor.source.format(layer=n) for n in range(config.n_layers)]
-            if tensor.stacked
-            else [tensor.source]
-        )
-        parts = [_checked(name, tensor, arrays, origin, directory) for name in names]
-        leaves[tensor.path] = jnp.asarray(
-            np.stack(parts) if tensor.stacked else parts[0]
-        )
-        for name in names:
-            del arrays[name]
-    _refuse_leftovers(arrays, origin, architecture, config)
-    return decoder.assemble(leaves)
+    stored = headers.read_headers(weight_files(directory), architecture.prefix)
+    headers.check(stored, architecture, config, directory)
+    return Checkpoint(architecture=architecture, config=config, stored=stored)
 
 
-def _checked(
-    name: str,
-    tensor: decoder.Tensor,
-    arrays: dict[str, np.ndarray],
-    origin: dict[str, pathlib.Path],
-    directory: pathlib.Path,
-) -> np.ndarray:
-    if name not in arrays:
-        raise ValueError(
-            f"{directory}: the tensor {name} is missing from the weights; "
-            "is the file complete and does config.json belong to it?"
-        )
-    array = arrays[name]
-    if array.shape != tensor.stored_shape:
-        raise ValueError(
-            f"{origin[name]}: {name} has shape {list(array.shape)}, but config.json "
-            f"asks for {list(tensor.stored_shape)}; one of the two belongs to another "
-            "model"
-        )
-    if array.dtype == np.bool_:
-        raise ValueError(
-            f"{origin[name]}: {name} is not stored as a float; allowed: "
-            f"{', '.join(DTYPES)}; load it in transformers and save it as float16"
-        )
-    with np.errstate(over="ignore"):  # what overflows is infinite, and refused below
-        array = array.astype(np.float32)
-    bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
-    if bad:
-        raise ValueError(
-            f"{origin[name]}: {name} holds {bad} values that are NaN or infinite; "
-            "the checkpoint is broken, or overflowed when it was cast to float16"
-        )
+def read(opened: Checkpoint, tensor: decoder.Tensor, layer: int = 0) -> np.ndarray:
+    """Reads one tensor of one layer, in the type it is stored in.
+
+    Its memory is that of the file's pages, and is given back when the array is dropped.
+
+    Args:
+        opened: the checkpoint.
+        tensor: the parameter.
+        layer: of which layer, from 0; parameters outside the layers have only that.
+
+    Raises:
+        ValueError: if values are not finite.
+
+    Reference: our own definition.
+    """
+    name = headers.names(tensor, opened.config.n_layers)[layer]
+    stored = opened.stored[name]
+    with safetensors.safe_open(stored.path, "np") as file:
+        array = file.get_tensor(stored.name)
+    _check_finite(array, name, stored)
     return array.T if tensor.transposed else array.reshape(tensor.shape)
 
 
-def _refuse_leftovers(
-    arrays: dict[str, np.ndarray],
-    origin: dict[str, pathlib.Path],
+def _check_finite(
+    array: np.ndarray, name: str, stored: headers.Stored, reason: str = BROKEN
+) -> None:
+    bad = int(np.size(array) - np.count_nonzero(np.isfinite(array)))
+    if bad:
+        raise ValueError(
+            f"{stored.path}: {name} holds {bad} values that are NaN or infinite; "
+            f"{reason}"
+        )
+
+
+def stored_types(opened: Checkpoint) -> dict[str, int]:
+    """Says which types the parameters are stored in, and how many bytes each takes up.
+
+    Args:
+        opened: the checkpoint.
+
+    Reference: names as in the safetensors format.
+    """
+    tensors = opened.architecture.tensors(opened.config)
+    found: dict[str, int] = {}
+    for tensor in tensors:
+        for name in headers.names(tensor, opened.config.n_layers):
+            stored = opened.stored[name]
+            size = math.prod(stored.shape) * headers.FLOATS[stored.dtype]
+            found[stored.dtype] = found.get(stored.dtype, 0) + size
+    return found
+
+
+def held_type(opened: Checkpoint, tensor: decoder.Tensor, dtype: str) -> np.dtype:
+    """Says which type a parameter is held in where `dtype` is computed in.
+
+    Definition: that of the checkpoint for parameters of the layers that it has in 16
+    bits, since they are cast where they are used; else `dtype`.
+
+    Args:
+        opened: the checkpoint.
+        tensor: the parameter.
+        dtype: the type that is computed in.
+
+    Reference: our own definition.
+    """
+    found = {
+        opened.stored[name].dtype
+        for name in headers.names(tensor, opened.config.n_layers)
+    }
+    kept = found.pop() if tensor.stacked and len(found) == 1 else ""
+    return jnp.dtype(HALVES.get(kept, dtype))
+
+
+def read_parameters(
+    directory: pathlib.Path,
     architecture: decoder.Architecture,
     config: Any,
-) -> None:
-    buffers = [re.compile(pattern) for pattern in architecture.buffers]
-    if config.tied:
-        buffers.append(re.compile(r"(.*\.)?lm_head\.weight"))
-    for name in arrays:
-        if not any(pattern.fullmatch(name) for pattern in buffers):
-            raise ValueError(
-                f"{origin[name]}: the tensor {name} has no place in "
-                f"{architecture.name} as config.json describes it; one of the two "
-                "belongs to another model"
+    dtype: str = "float32",
+) -> decoder.Parameters:
+    """Reads all parameters of a checkpoint, layers stacked on axis 0.
+
+    Each is filled tensor by tensor, so that nothing is held twice but one of these.
+
+    Args:
+        directory: a Hugging Face directory.
+        architecture: the family.
+        config: its configuration.
+        dtype: the type that is computed in; `held_type` says what is held.
+
+    Raises:
+        ValueError: as `open_files`, or if values are not finite in that type.
+
+    Reference: our own definition.
+    """
+    opened = open_files(directory, architecture, config)
+    return decoder.assemble(
+        {
+            tensor.path: _read(opened, tensor, dtype)
+            for tensor in architecture.tensors(config)
+        }
+    )
+
+
+def _read(opened: Checkpoint, tensor: decoder.Tensor, dtype: str) -> jax.Array:
+    computed, held = jnp.dtype(dtype), held_type(opened, tensor, dtype)
+    n_layers = opened.config.n_layers
+    shape = (n_layers, *tensor.shape) if tensor.stacked else (1, *tensor.shape)
+    # pages of its own: aligned as XLA wants it, so that `device_put` need not copy
+    pages = mmap.mmap(-1, math.prod(shape) * held.itemsize)
+    filled = np.frombuffer(pages, held).reshape(shape)
+    for layer, name in enumerate(headers.names(tensor, n_layers)):
+        array = read(opened, tensor, layer)
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused
+            filled[layer] = array
+            used = filled[layer].astype(computed, copy=False)
+        if not np.can_cast(array.dtype, computed):
+            reason = f"they overflow {dtype}: compute in another --dtype"
+            _check_finite(
+                used,
+                name,
+                opened.stored[name],
+                BROKEN if dtype == "float32" else reason,
             )
+    value = filled if tensor.stacked else filled[0]
+    return jax.device_put(value, may_alias=True)
 
 
 def write(

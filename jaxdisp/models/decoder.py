@@ -239,7 +239,7 @@ def input_moments(
 
     def products(_: Array, inputs: dict[Path, Array]) -> dict[Path, Array]:
         def outer(x: Array) -> Array:
-            flat = (x * counted).reshape(-1, x.shape[-1])
+            flat = (x.astype(jnp.float32) * counted).reshape(-1, x.shape[-1])
             return flat.T @ flat
 
         return jax.tree.map(outer, inputs)

@@ -14,10 +14,10 @@ import tokenizers
 from jaxtyping import Array, Float, Int
 
 from jaxdisp.models import checkpoint, decoder, vocabulary
-from jaxdisp.models.architectures import gpt2, registry
+from jaxdisp.models.architectures import registry
 
-ARCHITECTURES = {"gpt2": gpt2.ARCHITECTURE}
 EMBEDDED = pathlib.Path(__file__).parent.parent / "assets" / "polyglot"
+DTYPES = ("float32", "bfloat16", "float16")
 WANTED = ["*.json", "*.safetensors", "merges.txt"]
 
 
@@ -25,9 +25,10 @@ WANTED = ["*.json", "*.safetensors", "merges.txt"]
 class Model:
     """A decoder in full precision, its vocabulary, and where they came from.
 
-    `start` is the token before every sentence; `training_bytes` says how much text of
-    each language the model was trained on, where that is known; `hashes` are SHA-256
-    of the weights and of the tokenizer.
+    `dtype` is computed in: states and `params["outside"]` have it, while the layers are
+    held as `checkpoint.held_type` says. `start` is the token before every sentence;
+    `training_bytes` says how much text of each language the model was trained on, where
+    that is known; `hashes` are SHA-256 of the weights and of the tokenizer.
     """
 
     architecture: decoder.Architecture
@@ -38,48 +39,85 @@ class Model:
     source: str
     training_bytes: dict[str, int]
     hashes: dict[str, str]
+    dtype: str = "float32"
 
 
 def load(
-    source: str | pathlib.Path | None = None, revision: str | None = None
+    source: str | pathlib.Path | None = None,
+    revision: str | None = None,
+    dtype: str = "float32",
 ) -> Model:
     """Opens a model in Hugging Face format.
 
     Args:
         source: a directory, or a hub id such as `gpt2`; None is the embedded model.
         revision: branch, tag or commit of a hub id.
+        dtype: what is computed in: `float32`, `bfloat16` or `float16`.
 
     Raises:
-        ValueError: if it cannot be found, is damaged, or is of an unknown architecture.
+        ValueError: if it cannot be found, is damaged, or is of an unknown architecture,
+            or the type is none of these.
+
+    Reference: our own definition.
+    """
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype}")
+    directory, architecture, config = find(source, revision)
+    tokenizer = vocabulary.open_vocabulary(directory)
+    _check_token_numbers(tokenizer, config.vocabulary, directory)
+    start = vocabulary.start_token(tokenizer, directory, config.vocabulary)
+    params = checkpoint.read_parameters(directory, architecture, config, dtype)
+    return Model(
+        architecture=architecture,
+        config=config,
+        params=params,
+        tokenizer=tokenizer,
+        start=start,
+        source=source_name(source),
+        training_bytes=_training_bytes(directory),
+        hashes={
+            "weights": digest(checkpoint.weight_files(directory)),
+            "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
+        },
+        dtype=dtype,
+    )
+
+
+def source_name(source: str | pathlib.Path | None) -> str:
+    """Names a model as results and messages do.
+
+    Args:
+        source: a directory, or a hub id; None is the embedded model.
+
+    Reference: our own definition.
+    """
+    return "polyglot (embedded)" if source is None else str(source)
+
+
+def find(
+    source: str | pathlib.Path | None = None, revision: str | None = None
+) -> tuple[pathlib.Path, decoder.Architecture, Any]:
+    """Finds a model's directory, family and configuration, without its weights.
+
+    Args:
+        source: a directory, or a hub id; None is the embedded model.
+        revision: branch, tag or commit of a hub id.
+
+    Raises:
+        ValueError: if it cannot be found, or is of an unknown architecture.
 
     Reference: our own definition.
     """
     if source is None and revision is not None:
         raise ValueError(f"--revision {revision} needs a hub id beside it")
     directory = EMBEDDED if source is None else find_directory(str(source), revision)
-    name = "polyglot (embedded)" if source is None else str(source)
     entries = checkpoint.read_json(directory / "config.json")
     try:
         architecture = registry.find(entries)
         config = architecture.read_config(entries)
     except ValueError as error:
         raise ValueError(f"{directory / 'config.json'}: {error}") from error
-    params = checkpoint.read_parameters(directory, architecture, config)
-    tokenizer = vocabulary.open_vocabulary(directory)
-    _check_token_numbers(tokenizer, config.vocabulary, directory)
-    return Model(
-        architecture=architecture,
-        config=config,
-        params=params,
-        tokenizer=tokenizer,
-        start=vocabulary.start_token(tokenizer, directory, config.vocabulary),
-        source=name,
-        training_bytes=_training_bytes(directory),
-        hashes={
-            "weights": _digest(checkpoint.weight_files(directory)),
-            "tokenizer": hashlib.sha256(tokenizer.to_str().encode()).hexdigest(),
-        },
-    )
+    return directory, architecture, config
 
 
 def find_directory(source: str, revision: str | None) -> pathlib.Path:
@@ -168,11 +206,19 @@ def _training_bytes(directory: pathlib.Path) -> dict[str, int]:
     return checkpoint.read_json(path).get("training_bytes", {})
 
 
-def _digest(paths: list[pathlib.Path]) -> str:
-    digest = hashlib.sha256()
+def digest(paths: list[pathlib.Path]) -> str:
+    """Returns the SHA-256 of files, one after another, as one hexadecimal word.
+
+    Args:
+        paths: the files, in the order in which they count.
+
+    Reference: FIPS 180-4.
+    """
+    found = hashlib.sha256()
     for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: found)  # goes on with what it has
+    return found.hexdigest()
 
 
 def count_parameters(model: Model) -> int:
@@ -184,3 +230,15 @@ def count_parameters(model: Model) -> int:
     Reference: our own definition.
     """
     return sum(int(np.size(leaf)) for leaf in jax.tree.leaves(model.params))
+
+
+def full_weight(model: Model, path: decoder.Path) -> Float[Array, "..."]:
+    """Returns a parameter as float32, however it is held.
+
+    Args:
+        model: an open model.
+        path: of the parameter.
+
+    Reference: our own definition.
+    """
+    return decoder.leaf(model.params, path).astype(jnp.float32)

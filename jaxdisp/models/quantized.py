@@ -109,7 +109,8 @@ def quantize(
 ) -> decoder.Parameters:
     """Returns the model's parameters with the included ones rounded to the grid.
 
-    Definition: `grids.round_trip` group by group; the others are the same arrays.
+    Definition: `grids.round_trip` group by group in float32, as the type that the model
+    computes in; the others are the same arrays.
 
     Args:
         model: an open model.
@@ -130,13 +131,12 @@ def quantize(
     )
 
 
-def quantize_layer(
+def layer_ranges(
     model: Model, quantizer: Quantizer, layer: Int[ArrayLike, ""]
-) -> dict[str, Any]:
-    """Returns one layer's parameters, the included ones rounded to the grid.
+) -> dict[decoder.Path, grids.Range]:
+    """Finds the ranges of one layer's parameters, of those that are included.
 
-    Definition: layer `layer` of what `quantize` returns under `blocks`, without the
-    memory of a second model.
+    Definition: layer `layer` of `tensor_ranges`, with that axis.
 
     Args:
         model: an open model.
@@ -144,20 +144,57 @@ def quantize_layer(
         layer: its number, from 0.
 
     Raises:
+        ValueError: if an entry of the quantizer has none of the allowed values.
+
+    Reference: our own definition.
+    """
+    return {
+        tensor.path: tensor_ranges(_of_layer(model, tensor, layer), tensor, quantizer)
+        for tensor in _stacked(model)
+        if is_included(tensor, quantizer, tied=model.config.tied)
+    }
+
+
+def quantize_layer(
+    model: Model,
+    quantizer: Quantizer,
+    layer: Int[ArrayLike, ""],
+    ranges: Ranges | None = None,
+) -> dict[str, Any]:
+    """Returns one layer's parameters, the included ones rounded to the grid.
+
+    Definition: layer `layer` of what `quantize` returns under `blocks`, all in the type
+    that the model computes in, without the memory of a second model.
+
+    Args:
+        model: an open model.
+        quantizer: how to round, and what.
+        layer: its number, from 0.
+        ranges: as from `layer_ranges`; None finds them.
+
+    Raises:
         ValueError: if the bits or the group size are out of range.
 
     Reference: our own definition.
     """
+    if ranges is None:
+        ranges = layer_ranges(model, quantizer, layer)
     leaves = {}
-    for tensor in model.architecture.tensors(model.config):
-        if not tensor.stacked:
-            continue
-        stacked = decoder.leaf(model.params, tensor.path)
-        value = jax.lax.dynamic_slice_in_dim(stacked, jnp.asarray(layer), 1)
-        if is_included(tensor, quantizer, tied=model.config.tied):
-            value = round_tensor(value, tensor, quantizer)
-        leaves[tensor.path] = value[0]
+    for tensor in _stacked(model):
+        value = _of_layer(model, tensor, layer)
+        if tensor.path in ranges:
+            value = round_tensor(value, tensor, quantizer, ranges[tensor.path])
+        leaves[tensor.path] = value[0].astype(model.dtype)
     return decoder.assemble(leaves)["blocks"]
+
+
+def _stacked(model: Model) -> list[decoder.Tensor]:
+    return [t for t in model.architecture.tensors(model.config) if t.stacked]
+
+
+def _of_layer(model: Model, tensor: decoder.Tensor, layer: Int[ArrayLike, ""]) -> Array:
+    stacked = decoder.leaf(model.params, tensor.path)
+    return jax.lax.dynamic_slice_in_dim(stacked, jnp.asarray(layer), 1)
 
 
 def quantize_outside(model: Model, quantizer: Quantizer) -> dict[str, Any]:
@@ -192,7 +229,7 @@ def _rounded(
     value = decoder.leaf(model.params, tensor.path)
     if not is_included(tensor, quantizer, tied=model.config.tied):
         return value
-    return round_tensor(value, tensor, quantizer, ranges)
+    return round_tensor(value, tensor, quantizer, ranges).astype(model.dtype)
 
 
 def touches_outside(model: Model, quantizer: Quantizer) -> bool:
@@ -235,7 +272,7 @@ def tensor_ranges(
     """Finds the ranges of one parameter by the quantizer's rule, each layer by itself.
 
     Args:
-        value: the parameter, layers on axis 0 if it is stacked.
+        value: the parameter, layers on axis 0 if it is stacked; taken as float32.
         tensor: its description.
         quantizer: how to round.
 
@@ -251,7 +288,8 @@ def tensor_ranges(
         grid=quantizer.grid,
         grouping=grouping_of(tensor, quantizer),
     )
-    return jax.vmap(one)(value) if tensor.stacked else one(value)
+    wide = value.astype(jnp.float32)
+    return jax.vmap(one)(wide) if tensor.stacked else one(wide)
 
 
 def round_tensor(
@@ -260,10 +298,10 @@ def round_tensor(
     quantizer: Quantizer,
     ranges: grids.Range | None = None,
 ) -> Array:
-    """Rounds one parameter, each layer by itself.
+    """Rounds one parameter, each layer by itself, and returns it as float32.
 
     Args:
-        value: the parameter, layers on axis 0 if it is stacked.
+        value: the parameter, layers on axis 0 if it is stacked; taken as float32.
         tensor: its description.
         quantizer: how to round.
         ranges: as from `tensor_ranges`, which finds them if None.
@@ -281,4 +319,5 @@ def round_tensor(
         grid=quantizer.grid,
         grouping=grouping_of(tensor, quantizer),
     )
-    return jax.vmap(one)(value, ranges) if tensor.stacked else one(value, ranges)
+    wide = value.astype(jnp.float32)
+    return jax.vmap(one)(wide, ranges) if tensor.stacked else one(wide, ranges)

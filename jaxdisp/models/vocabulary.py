@@ -86,8 +86,9 @@ def start_token(
 ) -> int:
     """Finds the token that stands before every sentence.
 
-    Definition: the `bos_token_id` of `config.json` or `generation_config.json`, else
-    the token `<|endoftext|>`, `<s>` or `<|begin_of_text|>`.
+    Definition: what the tokenizer itself puts before a text, since models were trained
+    behind it; else the `bos_token_id` of `config.json` or `generation_config.json`, if
+    it is one number; else the token `<|endoftext|>`, `<s>` or `<|begin_of_text|>`.
 
     Args:
         tokenizer: the vocabulary.
@@ -99,25 +100,44 @@ def start_token(
 
     Reference: our own definition.
     """
+    source, found = _named_start(tokenizer, directory)
+    if found is None:
+        raise ValueError(
+            f"{directory}: no start token: set bos_token_id in config.json to the "
+            "token that stands before a text"
+        )
+    if not 0 <= found < size:
+        raise ValueError(f"{source} {found} is outside the embedding's {size} rows")
+    return found
+
+
+def _named_start(
+    tokenizer: tokenizers.Tokenizer, directory: pathlib.Path
+) -> tuple[str, int | None]:
+    """Which entry says what stands before a text, and what it says."""
+    own = _put_before(tokenizer)
+    if own is not None:
+        return f"{directory}: the start token of the tokenizer,", own
     for name in ("config.json", "generation_config.json"):
         path = directory / name
-        if path.is_file():
-            found = checkpoint.read_json(path).get("bos_token_id")
-            if isinstance(found, int) and not isinstance(found, bool):
-                if not 0 <= found < size:
-                    raise ValueError(
-                        f"{path}: bos_token_id {found} is outside the embedding's "
-                        f"{size} rows"
-                    )
-                return found
-    for token in (START, "<s>", "<|begin_of_text|>"):
-        number = tokenizer.token_to_id(token)
-        if number is not None:
-            return number
-    raise ValueError(
-        f"{directory}: no start token: set bos_token_id in config.json to the token "
-        "that stands before a text"
+        found = (
+            checkpoint.read_json(path).get("bos_token_id") if path.is_file() else None
+        )
+        if isinstance(found, int) and not isinstance(found, bool):
+            return f"{path}: bos_token_id", found
+    known = map(tokenizer.token_to_id, (START, "<s>", "<|begin_of_text|>"))
+    return f"{directory}: the start token", next(
+        (n for n in known if n is not None), None
     )
+
+
+def _put_before(tokenizer: tokenizers.Tokenizer) -> int | None:
+    plain = tokenizer.encode("a", add_special_tokens=False).ids
+    marked = tokenizer.encode("a", add_special_tokens=True).ids
+    # an end token may follow; without any other token nothing says which end it is
+    if plain and len(marked) > len(plain) and marked[1 : 1 + len(plain)] == plain:
+        return marked[0]
+    return None
 
 
 def encode(

@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxdisp.measure import activations, language_clipping
 from jaxdisp.models import decoder
+from jaxdisp.models.model import full_weight
 from jaxdisp.models.quantized import grouping_of, tensor_ranges
 from jaxdisp.quant import additive_noise, fair_noise, kurtosis, moments, rules
 from jaxdisp.quant.kurtosis_clipping import weight_thresholds
@@ -63,7 +64,7 @@ def matrix_rows(
         advance(inputs.calibration.n_sentences)
     rows = []
     for tensor in language_clipping.clipped_tensors(model, inputs.quantizer):
-        weight = decoder.leaf(model.params, tensor.path)
+        weight = full_weight(model, tensor.path)
         thresholds = _thresholds(inputs, solved, tensor, weight)
         predicted = _predicted(inputs, solved, tensor, weight, thresholds)
         measured = {
@@ -136,7 +137,7 @@ def kurtosis_rows(inputs: Inputs, solved: Solved) -> list[dict[str, Any]]:
     """
     rows = []
     for tensor in language_clipping.clipped_tensors(inputs.model, inputs.quantizer):
-        weight = decoder.leaf(inputs.model.params, tensor.path)
+        weight = full_weight(inputs.model, tensor.path)
         flat = weight.reshape(weight.shape[0], -1)
         layers = jax.vmap(moments.moments)(flat)
         own = jnp.asarray(np.asarray(moments.excess_kurtosis(layers)), weight.dtype)

@@ -133,6 +133,7 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
     return {
         "schema_version": runs.SCHEMA_VERSION,
         "model": model.source,
+        "dtype": model.dtype,
         "quantizer": dataclasses.asdict(settings.quantizer),
         "seed": settings.seed,
         "n_sentences": corpus.n_sentences,

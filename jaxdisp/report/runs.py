@@ -203,6 +203,7 @@ def environment(run: Run, hashes: dict[str, str]) -> dict[str, Any]:
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "wall_seconds": round(time.monotonic() - run.began, 1),
         "seed": run.config.get("seed"),
+        "dtype": run.config.get("dtype"),
         "hashes": hashes,
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -24,7 +24,7 @@ class Settings:
     comparison of clipping rules, of which `deploy` is one; activations are averaged
     over the corpus `calibration`, by default the sentences compared on. Sentences
     longer than the context are scored in windows that are `stride` tokens apart (None
-    is half of the context).
+    is half of the context). The model computes in `dtype`.
     """
 
     command: str
@@ -43,6 +43,7 @@ class Settings:
     deploy: str | None = None
     calibration: str | None = None
     stride: int | None = None
+    dtype: str = "float32"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
     """
     if not 0 <= settings.seed < 2**32:
         raise ValueError(f"seed must be between 0 and 2^32 - 1, got {settings.seed}")
-    model = load(settings.model, settings.revision)
+    model = load(settings.model, settings.revision, settings.dtype)
     text = corpora.load_corpus(settings.corpus, settings.languages)
     check_quantizer(model, settings.quantizer)
     if settings.limit is not None:

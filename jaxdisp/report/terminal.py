@@ -22,9 +22,10 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
 
     Reference: our own definition.
     """
+    computed = "" if settings.dtype == "float32" else f", computed in {settings.dtype}"
     shown = [
         f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
-        f"parameters: {describe(settings.quantizer)}",
+        f"parameters: {describe(settings.quantizer)}{computed}",
         f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
         f"{inputs.corpus.source} corpus",
     ]

@@ -40,9 +40,12 @@ def flops(
 
     def states(n_sentences: int, n_tokens: int) -> jax.ShapeDtypeStruct:
         sizes = (n_sentences, n_tokens, config.width)
-        return jax.ShapeDtypeStruct(sizes, jnp.float32)
+        return jax.ShapeDtypeStruct(sizes, dtype)
 
-    layer = jax.eval_shape(lambda p: jax.tree.map(lambda x: x[0], p), params["blocks"])
+    dtype = jax.tree.leaves(params["outside"])[0].dtype
+    layer = jax.eval_shape(
+        lambda p: jax.tree.map(lambda x: x[0].astype(dtype), p), params["blocks"]
+    )
     index = jax.ShapeDtypeStruct((), jnp.int32)
     return counted(
         lambda layer, state, index: architecture.block(layer, state, index, config)[0],

@@ -309,6 +309,7 @@ def readout(
         state, aim = step
         with jax.default_matmul_precision("float32"):
             logits = architecture.readout(outside, state[None], config)[0]
+        logits = logits.astype(jnp.float32)
         at_aim = jnp.take_along_axis(logits, aim[:, None], axis=-1)[:, 0]
         return jax.nn.logsumexp(logits, axis=-1) - at_aim
 

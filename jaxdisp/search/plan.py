@@ -24,6 +24,9 @@ MOST = 64
 CHOICES = tuple((copied, MOST >> n) for copied in (True, False) for n in range(7))
 """Whether weights are copied, and nodes together, from what takes most memory on."""
 FLOAT = 4
+COPIES = 2**28
+"""Bytes of weights that are copied at most. Making layers again costs a few hundredths
+of a short measurement's time and nothing of a search's, and saves a second model."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +104,7 @@ def make(
 
     Definition: batches of at most `rows` tokens; as many nodes together as memory
     holds, up to 64, which changes the order of work and no more; copies of the weights
-    if half of the memory holds them.
+    if they take at most `COPIES` bytes and half of the memory.
 
     Args:
         model: an open model.
@@ -129,12 +132,13 @@ def make(
     flat = [sentence for language in encoded for sentence in language]
     parts = windows.cut(flat, model.config.context, stride)
     texts = _texts(parts, model.config.context, rows)
+    most_copied = min(COPIES, allowed / 2)
     needed = 0
     for copied, most in CHOICES:
         bytes_of = weights.needed_bytes if copied else weights.kept_bytes
         of_weights = bytes_of(model, quantizers)
         needed = of_weights + _state_bytes(model, built, texts, rows, most)
-        if needed <= allowed and not (copied and of_weights > allowed / 2):
+        if needed <= allowed and not (copied and of_weights > most_copied):
             break
     else:
         raise ValueError(

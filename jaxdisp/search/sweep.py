@@ -24,7 +24,6 @@ from jaxdisp.search import cost, engine, keys, plan, store, weights
 
 NUMERICS = 1
 """To be raised when the same cell would get another value than before."""
-DTYPE = "float32"
 
 Progress = Callable[[int], object]
 
@@ -82,7 +81,7 @@ def identity(made: plan.Plan) -> dict[str, Any]:
     return {
         "weights": made.model.hashes["weights"],
         "quantizers": [dataclasses.asdict(each) for each in made.quantizers],
-        "dtype": DTYPE,
+        "dtype": made.model.dtype,
         "numerics": NUMERICS,
     }
 

@@ -44,6 +44,34 @@ def test_hashes_follow_the_content(tmp_path):
     assert one.hashes["tokenizer"] == different.hashes["tokenizer"]
 
 
+def test_digests_are_of_all_files_one_after_another(tmp_path):
+    # longer than what is read at once, and named in the order in which they count
+    contents = [bytes([number]) * (300_000 + number) for number in (7, 1, 4)]
+    paths = [tmp_path / f"{number}.safetensors" for number in range(3)]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    expected = hashlib.sha256(b"".join(contents)).hexdigest()
+    assert opening.digest(paths) == expected
+    assert opening.digest(paths[::-1]) != expected
+
+
+def test_shards_are_hashed_in_the_order_of_their_names(tmp_path):
+    arrays = small.prefixed(small.tensors(small.ENTRIES))
+    small.write(tmp_path, arrays={"unused": np.zeros(1, np.float32)})
+    (tmp_path / "model.safetensors").unlink()
+    names = ["model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors"]
+    places = {}
+    for number, name in enumerate(names):
+        shard = dict(list(arrays.items())[number::2])
+        small.write_arrays(tmp_path / name, shard)
+        places |= dict.fromkeys(shard, name)
+    index = {"weight_map": places}
+    small.write_json(tmp_path / "model.safetensors.index.json", index)
+    content = b"".join((tmp_path / name).read_bytes() for name in sorted(names))
+    found = models.load(tmp_path).hashes["weights"]
+    assert found == hashlib.sha256(content).hexdigest()
+
+
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/nowhere", "a/b/c"])
 def test_directories_that_do_not_exist(name):
     with pytest.raises(ValueError, match=f"^{name}: no such directory$"):

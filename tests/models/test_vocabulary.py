@@ -1,9 +1,11 @@
 import json
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import models as tokenizer_models
+from tokenizers import processors
 
 from jaxdisp.models import vocabulary
 from tests.models import small
@@ -102,11 +104,65 @@ def start(directory, **files):
         ({"config": {}, "generation_config": {"bos_token_id": 9}}, 9),
         ({"config": {"bos_token_id": None}}, 0),
         ({"config": {"bos_token_id": True}}, 0),
+        ({"config": {"bos_token_id": [7, 8]}}, 0),
+        (
+            {"config": {"bos_token_id": [7]}, "generation_config": {"bos_token_id": 9}},
+            9,
+        ),
         ({}, 0),
     ],
 )
 def test_where_the_start_token_comes_from(files, expected, tmp_path):
     assert start(tmp_path, **files) == expected
+
+
+def marking(template, marks):
+    """The tokenizer of `small`, which puts marks around a text as told."""
+    tokenizer = small.tokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, special_tokens=list(marks.items())
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("[A] $A", 5),  # as Llama, OPT and Gemma have it
+        ("[A] $A [B]", 5),
+        ("[B] $A [B]", 6),
+        ("$A [B]", 7),  # an end token is no start: what config.json says counts
+        ("[A] [B] $A", 7),  # nor are two
+        ("$A", 7),
+    ],
+)
+def test_what_the_tokenizer_puts_before_a_text_is_the_start(
+    template, expected, tmp_path
+):
+    tokenizer = marking(template, {"[A]": 5, "[B]": 6})
+    # as XGLM's does, whose config.json has another token
+    (tmp_path / "config.json").write_text('{"bos_token_id": 7}')
+    found = vocabulary.start_token(tokenizer, tmp_path, small.TOKENS)
+    assert found == expected
+    # and it stands there once
+    [ids] = vocabulary.encode(tokenizer, ["The cat"], found)
+    assert ids == [expected, *small.tokenizer().encode("The cat").ids]
+
+
+def test_a_tokenizer_without_the_letters_that_are_tried(tmp_path):
+    tokenizer = tokenizers.Tokenizer(tokenizer_models.BPE({"b": 0, "[A]": 1}, []))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[A] $A", special_tokens=[("[A]", 1)]
+    )
+    (tmp_path / "config.json").write_text('{"bos_token_id": 0}')
+    assert vocabulary.start_token(tokenizer, tmp_path, 2) == 0
+
+
+def test_a_start_of_the_tokenizer_without_a_row(tmp_path):
+    tokenizer = marking("[A] $A", {"[A]": small.TOKENS})
+    message = f"the start token of the tokenizer, {small.TOKENS} is outside the emb"
+    with pytest.raises(ValueError, match=message):
+        vocabulary.start_token(tokenizer, tmp_path, small.TOKENS)
 
 
 @pytest.mark.parametrize("number", [-1, small.TOKENS])

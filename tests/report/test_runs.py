@@ -10,6 +10,7 @@ from jaxdisp.report import runs
 from tests.search import cells
 
 CONFIG = {"command": "run", "seed": 3, "languages": ("en", "ru"), "limit": None}
+CONFIG |= {"dtype": "bfloat16"}
 
 
 def refuse(*args):
@@ -79,9 +80,11 @@ def test_a_finished_run_holds_its_files_and_nothing_else(tmp_path):
         "seed": 3,
         "languages": ["en", "ru"],
         "limit": None,
+        "dtype": "bfloat16",
     }
     environment = json.loads((directory / "environment.json").read_bytes())
     assert environment["seed"] == 3
+    assert environment["dtype"] == "bfloat16"
     assert environment["hashes"] == {"weights": "0"}
     assert environment["wall_seconds"] >= 0
     assert set(runs.PACKAGES) < set(environment["packages"])

@@ -99,7 +99,8 @@ def expected_bytes(made):
     outside = sum(leaf.size for leaf in jax.tree.leaves(made.model.params["outside"]))
     # four of three layers, and one version of what lies outside is another
     kept = outside + 4 * (size - outside) // 3
-    of_weights = 3 * size if made.copied else kept
+    copies = outside + 3 * (size - outside)
+    of_weights = copies if made.copied else kept
     return 4 * (2 * (states + call + logits) + of_weights)
 
 
@@ -117,11 +118,18 @@ def test_less_memory_means_smaller_steps(monkeypatch):
             found.append((made.most, made.copied))
     # 2 together are no fewer than 4, since a node may have three children
     copies = [(most, True) for most in (64, 32, 16, 8, 4)]
-    assert found == [*copies, (8, False), (4, False)]
+    assert found == [*copies, (4, False)]
     losses, _ = tiny.filled(made)
     # calls of other sizes round sums otherwise: at most 60 losses of about 6 nats
     ample, _ = tiny.filled(tiny.planned(every))
     np.testing.assert_allclose(losses, ample, rtol=1e-6)
+
+
+def test_weights_of_large_models_are_not_copied(monkeypatch):
+    size = plan.weights.needed_bytes(tiny.model(), tiny.QUANTIZERS)
+    for most in (size, size - 1):
+        monkeypatch.setattr(plan, "COPIES", most)
+        assert tiny.planned().copied == (most == size)
 
 
 def test_memory_that_does_not_suffice():

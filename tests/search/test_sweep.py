@@ -57,6 +57,30 @@ def test_losses_are_those_of_the_cube():
     assert len(done) > 4
 
 
+@pytest.mark.parametrize("copied", [True, False])
+@pytest.mark.parametrize("held", ["bfloat16", "float16"])
+def test_losses_of_halves_are_those_of_the_cube(held, copied):
+    args = (tiny.corpus(), tiny.assignments(), tiny.QUANTIZERS)
+    expected = measure.evaluate(tiny.cast(held), *args).nll
+    made = dataclasses.replace(tiny.planned(of=tiny.cast(held)), copied=copied)
+    found = sweep.evaluation(made, tiny.filled(made)[0]).nll
+    assert found.dtype == np.float32
+    # as above; other types would move losses by more than 1e-2
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(found - oracle().nll).max() > 1e-2
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_losses_that_are_computed_in_half(dtype):
+    made = tiny.planned(of=tiny.cast("float32", dtype), lines=[1, 2])
+    losses, _ = tiny.filled(made)
+    expected, _ = tiny.filled(tiny.planned(lines=[1, 2]))
+    # a hundred tokens whose logits are off by a few units in the last place of 8
+    unit = float(jax.numpy.finfo(dtype).eps)
+    gap = np.abs(losses - expected).max()
+    assert unit < gap < 100 * unit
+
+
 def test_assignments_differ_in_every_site():
     rows = np.array([[1, 2, 0, 2]] * 5)
     rows[range(1, 5), range(4)] = [2, 1, 1, 0]
@@ -191,6 +215,7 @@ def test_other_weights_and_quantizers_share_no_cell(kept):
         tiny.planned(rows, (tiny.COARSE, MIDRISE), **options),
         tiny.planned(rows, (tiny.OUTSIDE, tiny.COARSE), **options),
         tiny.planned(rows, of=other, **options),
+        tiny.planned(rows, of=tiny.cast("float32", "bfloat16"), **options),
     ]
     for made in plans:
         assert np.isnan(sweep.table(made, kept)).all()

@@ -14,7 +14,7 @@ import numpy as np
 from jaxdisp import measure, models
 from jaxdisp.measure import batches
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.models import Quantizer
+from jaxdisp.models import Quantizer, decoder
 from jaxdisp.search import plan, store, sweep
 from tests.measure import tiny
 
@@ -34,6 +34,16 @@ TOKENS = 128
 def model():
     with tempfile.TemporaryDirectory() as directory:
         return models.load(tiny.write_model(pathlib.Path(directory)))
+
+
+def cast(held, computed="float32"):
+    """The same model, its layers held in one type and all computed in another."""
+    types = {"blocks": jnp.dtype(held), "outside": jnp.dtype(computed)}
+    params = {
+        room: decoder.as_type(model().params[room], dtype)
+        for room, dtype in types.items()
+    }
+    return dataclasses.replace(model(), params=params, dtype=computed)
 
 
 @ft.cache
