@@ -22,11 +22,10 @@ def causal_convolution(
     """
     weight, n_tokens = kernel["weight"], state.shape[1]
     length = weight.shape[1]
-    padded = jnp.pad(state, ((0, 0), (length - 1, 0), (0, 0)))
-    # sums of shifted states: XLA's grouped convolution is tens of times slower on a CPU
-    terms = [
-        padded[:, place : place + n_tokens] * weight[None, None, :, place]
-        for place in range(length)
-    ]
-    found = sum(terms[1:], start=terms[0])
+    # shifted products: of all forms tried, XLA's CPU compiler fuses this one best, and
+    # its own convolution by channels is tens of times slower
+    found = state * weight[None, None, :, -1]
+    for back in range(1, min(length, n_tokens)):
+        product = state[:, :-back] * weight[None, None, :, length - 1 - back]
+        found = found + jnp.pad(product, ((0, 0), (back, 0), (0, 0)))
     return found + kernel["bias"][None, None] if "bias" in kernel else found

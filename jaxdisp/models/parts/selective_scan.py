@@ -3,6 +3,7 @@
 Every token decays the state, writes to it and reads from it. In the papers' letters:
 `x` is the value, `dt` the step, `A` the rate, `B` the write, `C` the read and `D` the
 skip. Rates are negative and steps are not, so that no decay exceeds 1. All are float32.
+States start as `zeros_like` what is scanned: devices may divide the sentences.
 """
 
 from typing import Any
@@ -71,7 +72,7 @@ def by_token(
         return state, jnp.sum(state * c[..., None], axis=1)
 
     n_sentences, _, channels = value.shape
-    start = jnp.zeros((n_sentences, write.shape[-1], channels), value.dtype)
+    start = jnp.zeros_like(value, shape=(n_sentences, write.shape[-1], channels))
     along = tuple(jnp.moveaxis(each, 1, 0) for each in (value, step, write, read))
     _, found = jax.lax.scan(token, start, along)
     return jnp.moveaxis(found, 0, 1) + skip[None, None] * value
@@ -114,7 +115,7 @@ def by_chunk(
         states = states + decays * state[None]
         return states[-1], jnp.sum(states * c[..., None], axis=2)
 
-    start = jnp.zeros((n_sentences, write.shape[-1], channels), value.dtype)
+    start = jnp.zeros_like(value, shape=(n_sentences, write.shape[-1], channels))
     along = tuple(
         jnp.moveaxis(_chunked(each, size), 1, 0) for each in (value, step, write, read)
     )
@@ -170,7 +171,7 @@ def dual_scan(
         found = _within(*_by_head(*(each[0] for each in along)))[None]
     else:
         width = n_heads // groups * channels
-        start = jnp.zeros((n_sentences, groups, n_state, width), value.dtype)
+        start = jnp.zeros_like(value, shape=(n_sentences, groups, n_state, width))
         _, found = jax.lax.scan(_next_chunk, start, along, unroll=4)
     found = jnp.moveaxis(found, 0, 1).reshape(n_sentences, -1, n_heads, channels)
     return found[:, :n_tokens] + skip[None, None, :, None] * value

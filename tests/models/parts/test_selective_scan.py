@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as Spec
 
 from jaxdisp.models.parts import selective_scan as scans
+from tests.models import small
 
 SENTENCES, TOKENS, STATE = 2, 11, 3
 CHANNELS = 4
@@ -148,6 +151,24 @@ def test_derivatives_are_finite_whatever_decays(form, kind):
             assert np.all(np.isfinite(slope))
 
     finite()
+
+
+@each_form
+def test_devices_may_divide_the_sentences(form, kind):
+    mesh = jax.make_mesh((1,), ("device",), axis_types=(AxisType.Auto,))
+    by_sentence = [name in ("value", "step", "write", "read") for name in NAMES]
+    divided = jax.shard_map(
+        form,
+        mesh=mesh,
+        in_specs=tuple(Spec("device") if each else Spec() for each in by_sentence),
+        out_specs=Spec("device"),
+    )
+    drawn = [
+        small.normal(name, shape)
+        for name, shape in zip(NAMES, SHAPES[kind], strict=True)
+    ]
+    drawn[1], drawn[2] = np.abs(drawn[1]), -np.abs(drawn[2])
+    np.testing.assert_array_equal(jax.jit(divided)(*drawn), jax.jit(form)(*drawn))
 
 
 @pytest.mark.parametrize("length", [4, 16])
