@@ -64,6 +64,19 @@ def _main(
 
 
 @app.command()
+def models(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="Directory or hub id to look into."),
+    ] = None,
+    revision: RevisionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the models that are supported, or say what one of them is."""
+    console.models(source, revision, as_json=as_json)
+
+
+@app.command()
 def measure(
     model: ModelOption = None,
     revision: RevisionOption = None,

@@ -60,6 +60,37 @@ def law(name: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -
     typer.echo(law_thresholds.remark(found))
 
 
+def models(source: str | None, revision: str | None, *, as_json: bool) -> None:
+    """Shows which models are supported, or what one of them is.
+
+    Args:
+        source: directory or hub id; None lists what is supported.
+        revision: branch, tag or commit of a hub id.
+        as_json: whether to print JSON.
+
+    Reference: our own definition.
+    """
+    import tqdm
+
+    from jaxdisp.models import inspection
+    from jaxdisp.report import model_facts
+
+    if source is None:
+        if revision is not None:
+            refuse(f"--revision {revision} needs a hub id beside it")
+        listed, lines = model_facts.supported(), model_facts.supported_lines()
+    else:
+        try:
+            with tqdm.tqdm(
+                unit="layer", file=sys.stderr, leave=False, disable=None
+            ) as bar:
+                facts = inspection.inspect(source, revision, advance=bar.update)
+        except (ValueError, OSError) as error:
+            refuse(str(error))
+        listed, lines = model_facts.content(facts), model_facts.lines(facts)
+    typer.echo(json.dumps(listed, indent=1) if as_json else "\n".join(lines))
+
+
 def _names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None

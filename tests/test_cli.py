@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxdisp.measure import batches
+from jaxdisp.models.architectures import registry
 from jaxdisp.report import law_thresholds, runs
 from jaxdisp.search import engine, sweep
 from tests import command_line
@@ -39,7 +40,16 @@ REFUSED = {
     "truncated": (of_model("truncated"), "not a complete safetensors file"),
     "shape": (of_model("shape"), r"wte\.weight has shape \[290, 9\], but config\.json"),
     "NaN": (of_model("nan"), r"h\.1\.mlp\.c_fc\.weight holds 1 values that are NaN"),
-    "architecture": (of_model("unknown"), "model_type 'mamba' is not supported"),
+    "architecture": (of_model("unknown"), "model_type 'rwkv' is not supported; allow"),
+    "mixture": (of_model("mixture"), "model_type 'mixtral' is a mixture of experts"),
+    "option": (
+        of_model("option"),
+        "the entries rotary_base mean nothing to a GPT-2 here, and may change",
+    ),
+    "look into nothing": (["models", "./nowhere"], r"\./nowhere: no such directory"),
+    "look into no number": (["models", "IN/nan"], r"c_fc\.weight holds 1 values that"),
+    "look into a mixture": (["models", "IN/mixture"], "is a mixture of experts"),
+    "list a revision": (["models", "--revision", "x"], "--revision x needs a hub id"),
     "token numbers": (
         of_model("few_rows"),
         "token numbers up to 289, but the emb.* 280",
@@ -194,7 +204,8 @@ def prepare_models(inputs):
     entries = tiny.entries(n_layer=5)
     arrays = small.prefixed(small.tensors(entries))
     good = tiny.write_model(inputs / "MODEL", n_layer=5)
-    for name in ("no_weights", "truncated", "shape", "nan", "unknown"):
+    names = ("no_weights", "truncated", "shape", "nan", "unknown", "mixture", "option")
+    for name in names:
         shutil.copytree(good, inputs / name)
     (inputs / "no_weights" / "model.safetensors").unlink()
     path = inputs / "truncated" / "model.safetensors"
@@ -206,8 +217,12 @@ def prepare_models(inputs):
     broken = arrays | {name: arrays[name].copy()}
     broken[name][3, 5] = np.nan
     small.write_arrays(inputs / "nan" / "model.safetensors", broken)
-    content = entries | {"model_type": "mamba"}
-    small.write_json(inputs / "unknown" / "config.json", content)
+    for place, changes in (
+        ("unknown", {"model_type": "rwkv"}),
+        ("mixture", {"model_type": "mixtral"}),
+        ("option", {"rotary_base": 500}),
+    ):
+        small.write_json(inputs / place / "config.json", entries | changes)
     small.write(inputs / "few_rows", tiny.entries(vocab_size=280))
 
 
@@ -306,6 +321,28 @@ def test_version_and_help(jaxdisp):
     code, out, _ = jaxdisp("run", "--help")
     assert code == 0
     assert "--layer-limit" in out
+
+
+def test_models_that_are_supported(jaxdisp):
+    code, out, err = jaxdisp("models")
+    assert (code, err) == (0, "")
+    listed = [line.split()[0] for line in out.split("\n")[2:] if line[:1].islower()]
+    assert [*registry.ARCHITECTURES] == listed[: len(registry.ARCHITECTURES)]
+    code, out, _ = jaxdisp("models", "--json")
+    assert [row["model_type"] for row in json.loads(out)] == [*registry.ARCHITECTURES]
+
+
+def test_what_a_model_is(jaxdisp):
+    code, out, err = jaxdisp("models", "model")
+    assert (code, err) == (0, "")
+    lines = out.split("\n")
+    assert lines[:2] == ["model: gpt2", "layers      3 of width 12"]
+    assert "vocabulary  290 tokens, texts start with '<|endoftext|>'" in lines
+    assert "context     30 tokens" in lines
+    code, out, _ = jaxdisp("models", "model", "--json")
+    found = json.loads(out)
+    assert found["largest_kurtosis"] == max(found["kurtosis"])
+    assert f"Largest of a layer: {found['largest_kurtosis']:.2f}, in layer" in lines[-2]
 
 
 def test_the_table_is_for_readers(jaxdisp, free, tmp_path):

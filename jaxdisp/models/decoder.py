@@ -71,15 +71,16 @@ class Architecture:
 
     `read_config` turns a checkpoint's `config.json` into a frozen configuration with
     at least `n_layers`, `width`, `vocabulary`, `context` and `tied`. `models` names
-    some of the family for people. `prefix` may stand before tensor names, and tensors whose names match one of the regular expressions
-    `buffers` carry no parameters. `block` returns the hidden states after a layer and,
-    by path, what each of its matrices is applied to; `held` says how many numbers per
-    token it holds at once, for sentences of so many tokens. States have the type of the
-    parameters outside the layers, and so have the parameters that functions are given.
+    some of the family for people. `prefix` may stand before tensor names, and tensors
+    whose names match one of the regular expressions `buffers` carry no parameters.
+    `block` returns the hidden states after a layer and, by path, what each of its
+    matrices is applied to; `held` says how many numbers per token it holds at once, for
+    sentences of so many tokens. States have the type of the parameters outside the
+    layers, and so have the parameters that functions are given.
     """
 
     name: str
-    models: str = ""
+    models: str
     prefix: str
     buffers: tuple[str, ...]
     read_config: Callable[[dict[str, Any]], Any]
