@@ -13,14 +13,20 @@ import jaxdisp
 from jaxdisp import console
 from jaxdisp.options import (
     BitsOption,
+    BudgetOption,
     ClippingOption,
     CorpusOption,
+    DryRunOption,
     DtypeOption,
+    EveryOption,
     GranularityOption,
     GridOption,
     GroupSizeOption,
+    GuidedOption,
+    HostsOption,
     IncludeOption,
     JsonOption,
+    KeepOption,
     LanguagesOption,
     LimitOption,
     MemoryOption,
@@ -28,9 +34,13 @@ from jaxdisp.options import (
     ObjectiveOption,
     OutputOption,
     OverwriteOption,
+    QuantizersOption,
     ReferenceOption,
+    ResumeOption,
     RevisionOption,
     SeedOption,
+    SetsOption,
+    ShardOption,
     StrideOption,
 )
 
@@ -155,31 +165,12 @@ def run(
 
 @app.command()
 def search(
-    keep: Annotated[
-        int | None, typer.Option("--keep", help="All sets of so many layers.")
-    ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="All assignments of quantizers to layers.")
-    ] = False,
-    sets: Annotated[
-        str | None, typer.Option("--sets", help="These sets, such as '0,9,11;0,11'.")
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(
-            "--budget",
-            help="All that fits: 24% (of the way from the smallest to full precision), "
-            "3.2MB (the whole model) or 4.5bits (per quantized weight).",
-        ),
-    ] = None,
+    keep: KeepOption = None,
+    every: EveryOption = False,
+    sets: SetsOption = None,
+    budget: BudgetOption = None,
     objective: ObjectiveOption = "worst",
-    quantizers: Annotated[
-        str,
-        typer.Option(
-            "--quantizers",
-            help="Word lengths, such as int4,int8: the first of what is not kept.",
-        ),
-    ] = "int4",
+    quantizers: QuantizersOption = "int4",
     model: ModelOption = None,
     revision: RevisionOption = None,
     dtype: DtypeOption = "float32",
@@ -195,35 +186,13 @@ def search(
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     memory: MemoryOption = None,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", help="Only part i/n of the work; see `jaxdisp merge`."),
-    ] = None,
-    hosts: Annotated[
-        str | None,
-        typer.Option(
-            "--hosts",
-            help="Divide the work among processes: auto (a cluster), or "
-            "ADDRESS:PORT,N,I for process I of N.",
-        ),
-    ] = None,
-    guided: Annotated[
-        int | None,
-        typer.Option(
-            "--guided",
-            help="Measure so many sets at most, chosen as the search goes, where there "
-            "are too many to measure all.",
-        ),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
-    ] = False,
+    shard: ShardOption = None,
+    hosts: HostsOption = None,
+    guided: GuidedOption = None,
+    dry_run: DryRunOption = False,
     output: OutputOption = None,
     as_json: JsonOption = False,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Keep what the store of a run has, and go on."),
-    ] = False,
+    resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Measure which layers to protect: every set, ranked with uncertainty.

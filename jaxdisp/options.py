@@ -102,3 +102,56 @@ MemoryOption = Annotated[
         "free.",
     ),
 ]
+
+# of `search` alone
+KeepOption = Annotated[
+    int | None, typer.Option("--keep", help="All sets of so many layers.")
+]
+EveryOption = Annotated[
+    bool, typer.Option("--all", help="All assignments of quantizers to layers.")
+]
+SetsOption = Annotated[
+    str | None, typer.Option("--sets", help="These sets, such as '0,9,11;0,11'.")
+]
+BudgetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        help="All that fits: 24% (of the way from the smallest to full precision), "
+        "3.2MB (the whole model) or 4.5bits (per quantized weight).",
+    ),
+]
+QuantizersOption = Annotated[
+    str,
+    typer.Option(
+        "--quantizers",
+        help="Word lengths, such as int4,int8: the first of what is not kept.",
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option("--shard", help="Only part i/n of the work; see `jaxdisp merge`."),
+]
+HostsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--hosts",
+        help="Divide the work among processes: auto (a cluster), or "
+        "ADDRESS:PORT,N,I for process I of N.",
+    ),
+]
+GuidedOption = Annotated[
+    int | None,
+    typer.Option(
+        "--guided",
+        help="Measure so many sets at most, chosen as the search goes, where there "
+        "are too many to measure all.",
+    ),
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what it would cost, and stop.")
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option("--resume", help="Keep what the store of a run has, and go on."),
+]
