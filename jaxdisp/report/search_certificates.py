@@ -22,6 +22,7 @@ from jaxdisp.quant import (
     bit_allocation,
     certificate_check,
     protection_certificate,
+    ratio_optimum,
     worst_language_floor,
 )
 from jaxdisp.report.runs import rounded
@@ -235,6 +236,7 @@ def _of_sides(
                         low, high, sizes, fraction=float(share)
                     ).ratio
                 ),
+                **_of_whole_layers(low, high, float(share)),
             }
             for share in shares
             if 0 < share < 1
@@ -244,6 +246,17 @@ def _of_sides(
         ),
         "bits": _bits(low, high, sizes, quantizer),
     }
+
+
+def _of_whole_layers(low: np.ndarray, high: np.ndarray, share: float) -> dict[str, Any]:
+    """The layers, so many of them, whose protection makes the ratio smallest."""
+    kept = round(share * low.size)
+    try:
+        best = ratio_optimum.least_ratio(low, high, n_protected=kept)
+    except ValueError:  # some sets leave the high side nothing to lose
+        return {"layers": None, "ratio_of_layers": None}
+    layers = np.flatnonzero(best.protected).tolist()
+    return {"layers": layers, "ratio_of_layers": float(best.ratio)}
 
 
 def _bits(

@@ -1,5 +1,6 @@
 """Why sets rank as they do: shares of layers, interactions, what adding up misses."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,13 @@ def _sentences(content: dict[str, Any]) -> list[str]:
         )
     seeming = [row for row in content["mediant"] if row["harmful_only_in_ratio"]]
     if seeming:
-        layers = ", ".join(str(row["layer"]) for row in seeming)
+        layers = ", ".join(
+            f"{row['layer']} (to {math.exp(row['after']):.2f})" for row in seeming
+        )
         made.append(
             f"Protecting layer {layers} alone raises the ratio of what the two sides "
-            "lose although neither loses more: a ratio rises with any layer whose own "
-            "is below the average."
+            f"lose, {math.exp(seeming[0]['before']):.2f}, although neither loses more: "
+            "a ratio rises with any layer whose own is below the average."
         )
     return made
 

@@ -136,7 +136,11 @@ def test_ratios_that_protection_attains(content):
     least = content["least_ratio_at_any_quality"]
     assert least == pytest.approx((low / high).min(), rel=1e-5)
     # parts of layers may be protected, which can only help
-    assert least <= content["least_ratio"][0]["ratio"] <= of_sets.min() * (1 + 1e-5)
+    row = content["least_ratio"][0]
+    assert least <= row["ratio"] <= of_sets.min() * (1 + 1e-5)
+    assert row["ratio_of_layers"] == pytest.approx(of_sets.min(), rel=1e-5)
+    best = np.flatnonzero(triples[of_sets.argmin()] == 0)
+    assert row["layers"] == best.tolist()
 
 
 def test_what_is_claimed_is_said(content):

@@ -148,12 +148,14 @@ def test_ratios_rise_with_layers_below_the_average(content):
         assert row["after"] == pytest.approx(after, rel=NEAR)
         assert row["rises"] == (after > ratio)
         assert row["bounded"]
-    seeming = [
-        str(row["layer"]) for row in content["mediant"] if row["harmful_only_in_ratio"]
-    ]
+    seeming = [row for row in content["mediant"] if row["harmful_only_in_ratio"]]
     assert seeming  # layers 3 and 4 lose more in the high side than in the low one
+    listed = ", ".join(
+        f"{row['layer']} (to {np.exp(row['after']):.2f})" for row in seeming
+    )
     assert any(
-        f"Protecting layer {', '.join(seeming)} alone raises the ratio" in said
+        f"Protecting layer {listed} alone raises the ratio of what the two sides lose, "
+        f"{np.exp(ratio):.2f}, although" in said
         for said in content["sentences"]
     )
 
