@@ -211,6 +211,9 @@ def test_activations_and_errors_are_float32_whatever_is_computed_in():
         }
         own = decoder.leaf(versions[1], ("blocks", "mlp", "up", "weight"))
         assert own.dtype == dtype
+        parts = (of.architecture, of.config, of.params)
+        products = decoder.input_moments(*parts, small.tokens(), jnp.ones((2, 7), bool))
+        assert types(products) == {"float32"}
     for path, expected in found["float32"].items():
         # eight bits of the states, and ties that a threshold resolves in another way
         np.testing.assert_allclose(found["bfloat16"][path], expected, rtol=0.1)
