@@ -9,7 +9,6 @@ import pytest
 
 from jaxdisp import models
 from jaxdisp.models import decoder
-from jaxdisp.models.quantized import Quantizer, quantize
 from tests.models import small
 
 torch = pytest.importorskip("torch")
@@ -72,47 +71,62 @@ def check(kind, directory, **options):
     reference = saved(kind, directory, **options)
     model = models.load(directory)
     tokens = tokens_of(model)
-    found = np.asarray(models.logits(model, tokens))
+    run = program(model)
+    full = jnp.zeros(model.config.n_layers + 1, jnp.int32)
     expected = torch_logits(reference, tokens)
     # float32 on both sides, logits of about 1
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    close = {"rtol": 0, "atol": 1e-4}
+    np.testing.assert_allclose(run(full, tokens)[1], expected, **close)
     assert np.std(expected) > 0.1, "logits that say nothing are equal to anything"
-    check_padding(model, tokens)
-    check_gradients(model, tokens)
+    alone = tokens[1:, : LENGTHS[1]]
+    found = models.logits(model, alone)
+    np.testing.assert_allclose(found, expected[1:, : LENGTHS[1]], **close)
+    check_padding(model, lambda padded: run(full, padded)[1], tokens, found)
+    check_gradients(model, run, tokens)
     return model
 
 
-def check_padding(model, tokens):
-    """A sentence that is padded on the right loses what it loses by itself."""
-    losses = jax.jit(decoder.token_losses)
-    mask = jnp.arange(max(LENGTHS))[None] < jnp.array(LENGTHS)[:, None]
-    alone = tokens[1:, : LENGTHS[1]]
-    expected = losses(models.logits(model, alone), alone, jnp.ones(alone.shape, bool))
-    for filling in (0, model.config.vocabulary - 1):
-        padded = jnp.where(mask, tokens, jnp.int32(filling))
-        found = losses(models.logits(model, padded), padded, mask)
-        np.testing.assert_allclose(
-            np.sum(found[1]), np.sum(expected[0]), rtol=0, atol=1e-5
-        )
+def program(model):
+    """Slopes of the loss by the weights of two versions, and the logits.
 
-
-def check_gradients(model, tokens):
-    """The loss can be derived by every weight that an assignment selects."""
-    other = quantize(model, Quantizer(bits=4))
-    sites = jnp.arange(model.config.n_layers + 1) % 2
+    One program for both, since compiling is what these tests spend their time on.
+    """
+    rounded = jax.tree.map(
+        lambda x: jnp.asarray(np.round(8 * np.asarray(x)) / np.float32(8)), model.params
+    )
 
     @jax.jit
-    def gradient(versions):
+    def run(versions, sites, tokens):
         def loss(versions):
             logits = decoder.logits(
                 model.architecture, model.config, versions, sites, tokens
             )
             mask = jnp.ones(tokens.shape, bool)
-            return jnp.sum(decoder.token_losses(logits, tokens, mask))
+            return jnp.sum(decoder.token_losses(logits, tokens, mask)), logits
 
-        return jax.grad(loss)(versions)
+        return jax.grad(loss, has_aux=True)(versions)
 
-    found = gradient((model.params, other))
+    return lambda sites, tokens: run((model.params, rounded), sites, tokens)
+
+
+def check_padding(model, logits, tokens, alone):
+    """A sentence that is padded on the right loses what it loses by itself."""
+    losses = jax.jit(decoder.token_losses)
+    length = LENGTHS[1]
+    mask = jnp.arange(max(LENGTHS))[None] < jnp.array(LENGTHS)[:, None]
+    expected = losses(alone, tokens[1:, :length], jnp.ones((1, length), bool))
+    for filling in (0, model.config.vocabulary - 1):
+        padded = jnp.where(mask, tokens, jnp.int32(filling))
+        found = losses(logits(padded), padded, mask)
+        np.testing.assert_allclose(
+            np.sum(found[1]), np.sum(expected[0]), rtol=0, atol=1e-5
+        )
+
+
+def check_gradients(model, run, tokens):
+    """The loss can be derived by every weight that an assignment selects."""
+    sites = jnp.arange(model.config.n_layers + 1) % 2
+    found = run(sites, tokens)[0]
     for tensor in model.architecture.tensors(model.config):
         for version in (0, 1):
             slope = np.asarray(decoder.leaf(found[version], tensor.path))
