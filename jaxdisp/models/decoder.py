@@ -215,6 +215,42 @@ def logits(
     return scan(lambda *_: None)[0]
 
 
+def patched_logits(
+    architecture: Architecture,
+    config: Any,
+    versions: tuple[Parameters, ...],
+    assignment: Int[Array, " site"],
+    tokens: Int[Array, "sentence token"],
+    states: Float[Array, "tap sentence token width"],
+    mask: Bool[Array, "tap sentence token"],
+) -> Float[Array, "sentence token vocabulary"]:
+    """Returns the logits of the next token with some hidden states replaced.
+
+    Definition: as `hidden_states`, but `h[i]` is `states[i]` wherever `mask[i]`, before
+    it goes on into layer `i`, or into the readout after the last.
+
+    Args:
+        architecture: the family's functions.
+        config: its configuration.
+        versions: parameters in full precision, then as quantized by each quantizer.
+        assignment: version of each layer, then of the parameters outside the layers.
+        tokens: token numbers, padded on the right.
+        states: what to put in, layers + 1 of them, as from `hidden_states`.
+        mask: where to put it.
+
+    Reference: Vig et al. 2020, arXiv:2004.12265, and Meng et al. 2022,
+        arXiv:2202.05262, section 2.1 (activation patching).
+    """
+
+    def patch(index: Array, state: Array) -> Array:
+        fresh = states[index].astype(state.dtype)
+        return jnp.where(mask[index][..., None], fresh, state)
+
+    return _scan(
+        architecture, config, versions, assignment, tokens, lambda *_: None, patch
+    )[0]
+
+
 def input_moments(
     architecture: Architecture,
     config: Any,
@@ -256,16 +292,21 @@ def _scan(
     assignment: Int[Array, " site"],
     tokens: Int[Array, "sentence token"],
     keep: Callable[[Array, dict[Path, Array]], Any],
+    patch: Callable[[Array, Array], Array] = lambda _, state: state,
 ) -> tuple[Array, Array, Any]:
-    """Logits, embedded tokens, and per layer what `keep` makes of state and inputs."""
+    """Logits, embedded tokens, and per layer what `keep` makes of state and inputs.
+
+    `patch` is given every tap's number and state, and says what goes on.
+    """
     with jax.default_matmul_precision("float32"):  # TF32 would swamp degradations
         outside = select(assignment[-1], tuple(v["outside"] for v in versions))
-        state = architecture.embed(outside, tokens, config)
+        state = patch(jnp.int32(0), architecture.embed(outside, tokens, config))
 
         def layer(carry: Array, step: tuple[Array, Array, tuple[Any, ...]]) -> Any:
             index, version, blocks = step
             chosen = select(version, as_type(blocks, carry.dtype))
             after, inputs = architecture.block(chosen, carry, index, config)
+            after = patch(index + 1, after)
             return after, keep(after, inputs)
 
         blocks = tuple(version["blocks"] for version in versions)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from jaxdisp import measure
 from jaxdisp.measure import activations, cube
-from jaxdisp.models import Quantizer, decoder
+from jaxdisp.models import Quantizer, decoder, quantize
 from jaxdisp.models.architectures import registry
 from jaxdisp.search import sweep
 from tests.measure import tiny
@@ -48,17 +48,32 @@ def test_the_trie_equals_the_scan(kind, corpus, tmp_path):
 
 
 @pytest.mark.parametrize("kind", registry.ARCHITECTURES)
-def test_taps_and_second_moments(kind, corpus, tmp_path):
+def test_taps_patches_and_second_moments(kind, corpus, tmp_path):
     model = drawn.load(tmp_path, every.entries(kind))
     tokens = jnp.array([cube.encode(model, corpus)[0][1]])
-    sites = jnp.zeros(model.config.n_layers + 1, jnp.int32)
-    states, logits = jax.jit(
-        lambda params: decoder.hidden_states(
-            model.architecture, model.config, (params,), sites, tokens
-        )
-    )(model.params)
+    versions = (model.params, quantize(model, QUANTIZERS[0]))
+    args = (model.architecture, model.config, versions)
+    run = jax.jit(lambda sites: decoder.hidden_states(*args, sites, tokens))
+    full, rounded = (jnp.array([version] * 3 + [0]) for version in (0, 1))
+    states, logits = run(full)
     last = model.architecture.readout(model.params["outside"], states[-1], model.config)
     np.testing.assert_allclose(last, logits, rtol=0, atol=1e-4)
+
+    patched = jax.jit(
+        lambda sites, mask: decoder.patched_logits(*args, sites, tokens, states, mask)
+    )
+    mask = np.zeros(states.shape[:-1], bool)
+    expected = run(rounded)[1]
+    assert np.max(np.abs(expected - logits)) > 1e-3
+    np.testing.assert_allclose(patched(rounded, mask), expected, rtol=0, atol=1e-5)
+    for tap in range(4):
+        # what goes on from here is as if the layers before were not rounded
+        here = mask.copy()
+        here[tap] = True
+        expected = run(jnp.where(jnp.arange(4) < tap, full, rounded))[1]
+        found = patched(rounded, here)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
     matrices = {
         tensor.path: tensor.shape[0]
         for tensor in model.architecture.tensors(model.config)
