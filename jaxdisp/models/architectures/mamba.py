@@ -143,8 +143,8 @@ def held(config: Config, n_tokens: int) -> int:
     """Counts the numbers per token that a layer holds at once.
 
     Definition: states before, normed and after, values and gates as they leave the
-    first matrix, values, steps and scanned values, each in two orders, gated values,
-    and the states of the scan.
+    first matrix, values, steps and scanned values, each in two orders, gates and gated
+    values, and the states of the scan.
 
     Args:
         config: the shape of the model.
@@ -153,7 +153,7 @@ def held(config: Config, n_tokens: int) -> int:
     Reference: our own definition.
     """
     scanned = selective_scan.held(config.inner, config.state_size, n_tokens)
-    return 3 * config.width + 9 * config.inner + scanned
+    return 3 * config.width + 10 * config.inner + scanned
 
 
 ARCHITECTURE = decoder.Architecture(

@@ -205,8 +205,8 @@ def held(config: Config, n_tokens: int) -> int:
     """Counts the numbers per token that a layer holds at once.
 
     Definition: states before, normed and after, what the first matrix gives, what the
-    convolution leaves of it, both once more by chunk and head, values before, at and
-    after the gate, and what the scan holds.
+    convolution makes of it, that once more by head, scanned values in two orders,
+    gates, gated and normed values, and what the scan holds.
 
     Args:
         config: the shape of the model.
@@ -217,7 +217,7 @@ def held(config: Config, n_tokens: int) -> int:
     scanned = selective_scan.dual_held(
         config.n_heads, config.channels, config.state_size, n_tokens
     )
-    return 3 * config.width + 4 * config.inner + 3 * config.mixed + scanned
+    return 3 * config.width + 6 * config.inner + 3 * config.mixed + scanned
 
 
 ARCHITECTURE = decoder.Architecture(

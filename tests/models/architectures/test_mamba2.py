@@ -240,4 +240,4 @@ def test_everything_but_biases_is_rounded(who, tmp_path):
 def test_what_a_layer_holds():
     config = mamba2.read_config(ENTRIES)
     # states of 12, values of 24, 54 mixed, and pairs of 8 tokens for 6 heads
-    assert mamba2.held(config, 8) == 3 * 12 + 4 * 24 + 3 * 54 + 2 * 6 * 8
+    assert mamba2.held(config, 8) == 3 * 12 + 6 * 24 + 3 * 54 + 2 * 6 * 8
