@@ -3,9 +3,9 @@
 Random models saved by transformers and read here: GPT-2 small, a Llama, a Mamba and a
 Mamba-2 of 12 layers and width 768, each on 12 sentences of 128 tokens, in float32.
 `ratio` is torch's time over ours, each the least of several calls after a first, taken
-in turns with the other; `difference` is the largest of their logits. A Mamba with random
-weights magnifies rounding: torch is as far from itself in float64 as from ours. Needs
-PyTorch and transformers, which `make .venv/.torch` installs.
+in turns with the other; `difference` is the largest of their logits. A Mamba with
+random weights magnifies rounding: torch is as far from itself in float64 as from ours.
+Needs PyTorch and transformers, which `make .venv/.torch` installs.
 
     python benchmarks/forward_speed.py [model type ...]
 """
