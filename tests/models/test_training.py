@@ -108,6 +108,7 @@ def logit_of_a_stub(update, readout, dropout, width=4096):
     """The logit that `readout` makes of a state of 1 plus `update` in each layer."""
     architecture = decoder.Architecture(
         name="stub",
+        models="none",
         prefix="",
         buffers=(),
         read_config=lambda _: None,
