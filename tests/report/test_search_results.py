@@ -45,6 +45,7 @@ OF_A_SEARCH = {
     "n_sentences",
     "n_groups",
     "windows",
+    "dtype",
     "search_sentences",
     "quantizers",
     "full_bytes",
