@@ -8,6 +8,10 @@ pytestmark = parity.MARKS
 VARIANTS = {
     "defaults": {},
     "untied": {"tie_word_embeddings": False, "activation_function": "relu"},
+    "one head, narrow": {"n_head": 1, "n_inner": 7, "layer_norm_epsilon": 1e-3},
+    "by layer": {"scale_attn_by_inverse_layer_idx": True, "vocab_size": 301},
+    "not by width": {"scale_attn_weights": False, "activation_function": "tanh"},
+    "five heads": {"n_head": 5, "n_embd": 15, "n_layer": 2},
 }
 
 
