@@ -94,9 +94,9 @@ def evaluate(
                 config=model.config,
                 configs_at_once=together,
             )
-            columns = np.asarray(losses).reshape(together, -1)
-            kept = columns[: len(chunk), : len(batch.places)]
-            nll[first : first + len(chunk), batch.places] = kept
+            columns = np.asarray(losses).reshape(together, -1)[: len(chunk)]
+            places = batch.places
+            nll[first : first + len(chunk), places] = columns[:, : len(places)]
         return len(chunk)
 
     # a second thread fills the moments in which XLA works on one core
@@ -108,9 +108,8 @@ def evaluate(
     check_finite(model, nll)
     shape = (len(sites), len(corpus.languages), corpus.n_sentences)
     n_tokens, n_bytes = sizes(model, corpus)
-    return Evaluation(
-        nll=jnp.asarray(nll.reshape(shape)), n_tokens=n_tokens, n_bytes=n_bytes
-    )
+    cells = jnp.asarray(nll.reshape(shape))
+    return Evaluation(nll=cells, n_tokens=n_tokens, n_bytes=n_bytes)
 
 
 def _rounded(

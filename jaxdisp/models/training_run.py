@@ -298,7 +298,6 @@ def training_record(
                 "passes": passes,
             }
         )
-    edges = np.linspace(0, len(curve), min(100, len(curve)) + 1).astype(int)
     return {
         "name": recipe.name,
         "steps": recipe.steps,
@@ -322,11 +321,13 @@ def training_record(
         "training_bytes": size,
         "share": {language: round(part, 4) for language, part in share.items()},
         "cells": cells,
-        "loss": [
-            {
-                "step": int(last),
-                "loss": round(float(np.mean(curve[before:last])), 4),
-            }
-            for before, last in itertools.pairwise(edges)
-        ],
+        "loss": _averaged(curve),
     }
+
+
+def _averaged(curve: list[float]) -> list[dict[str, Any]]:
+    edges = np.linspace(0, len(curve), min(100, len(curve)) + 1).astype(int)
+    return [
+        {"step": int(last), "loss": round(float(np.mean(curve[before:last])), 4)}
+        for before, last in itertools.pairwise(edges)
+    ]

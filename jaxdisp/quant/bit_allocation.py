@@ -99,12 +99,9 @@ def least_bits(
     prices = np.zeros(len(rows))
     bits = np.full(share.shape, float(bits_range[0]))
     if binding.any():
+        ends = np.full_like(share, finest), np.full_like(share, noisiest)
         found = interior_point.largest_geometric_mean(
-            share,
-            rows[binding],
-            limits[binding],
-            np.full_like(share, finest),
-            np.full_like(share, noisiest),
+            share, rows[binding], limits[binding], *ends
         )
         if not found.feasible:
             raise ValueError(

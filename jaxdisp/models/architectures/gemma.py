@@ -3,6 +3,7 @@
 import dataclasses
 import functools as ft
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -132,11 +133,7 @@ def _heads(
 ) -> rotary_attention.Heads:
     n_heads = entries.count(source, "num_attention_heads")
     n_groups = entries.count(source, "num_key_value_heads")
-    if n_heads % n_groups:
-        raise ValueError(
-            f"num_attention_heads {n_heads} is not divisible by "
-            f"num_key_value_heads {n_groups}"
-        )
+    entries.heads(n_heads, n_groups, ("num_attention_heads", "num_key_value_heads"))
     cap = _cap(source, "attn_logit_softcapping", 50.0 if family == "gemma2" else None)
     if family != "gemma2" and cap is not None:
         raise ValueError(
@@ -163,6 +160,8 @@ def _turning(
         given = rotary.parameters(source, 10000.0)
         return given, given
     nested = source.get("rope_parameters") or {}
+    if not isinstance(nested, Mapping):
+        raise ValueError(f"rope_parameters must be an object, got {nested!r}")
     if nested and not {"full_attention", "sliding_attention"} >= set(nested):
         raise ValueError(
             f"rope_parameters has {', '.join(nested)}; allowed in a {family}: "

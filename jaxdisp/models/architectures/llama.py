@@ -137,11 +137,7 @@ def _heads(
     n_groups = entries.count(
         source, "num_key_value_heads", 8 if family == "mistral" else n_heads
     )
-    if n_heads % n_groups:
-        raise ValueError(
-            f"num_attention_heads {n_heads} is not divisible by "
-            f"num_key_value_heads {n_groups}"
-        )
+    entries.heads(n_heads, n_groups, ("num_attention_heads", "num_key_value_heads"))
     if family == "qwen3":
         channels = entries.count(source, "head_dim", 128)
     elif source.get("head_dim") is not None:
@@ -169,6 +165,10 @@ def _windows(
         return (window,) * n_layers
     used = entries.flag(source, "use_sliding_window", default=False)
     first = source.get("max_window_layers", 28)
+    if type(first) is not int or first < 0:
+        raise ValueError(
+            f"max_window_layers must be a whole number of at least 0, got {first!r}"
+        )
     kinds = source.get("layer_types")
     if kinds is None:
         kinds = [

@@ -69,7 +69,7 @@ def find(source: Mapping[str, Any]) -> decoder.Architecture:
     Reference: our own definition.
     """
     kind = source.get("model_type")
-    if kind in ARCHITECTURES:
+    if isinstance(kind, str) and kind in ARCHITECTURES:
         return ARCHITECTURES[kind]
     allowed = f"allowed: {', '.join(ARCHITECTURES)}"
     for reason, kinds in REASONS.items():

@@ -75,7 +75,7 @@ def read(given: Mapping[str, Any], channels: int, context: int) -> Rotary:
     Reference: Su et al. 2021, arXiv:2104.09864; the rules as in each function.
     """
     kind = given.get("rope_type", given.get("type", "default"))
-    if kind not in RULES:
+    if not isinstance(kind, str) or kind not in RULES:
         raise ValueError(
             f"rope_type {kind!r} is not supported; allowed: {', '.join(RULES)}"
         )
@@ -146,6 +146,8 @@ def _yarn(given: Mapping[str, Any], plain: np.ndarray, context: int) -> Any:
     original = _original(given, context)
     factor = entries.positive(given, "factor", context / original)
     base, pairs = entries.positive(given, "rope_theta"), len(plain)
+    if not base > 1:
+        raise ValueError(f"rope_theta must be above 1 with yarn, got {base}")
 
     def pair_of(turns: float) -> float:
         return pairs * math.log(original / (turns * 2 * math.pi)) / math.log(base)
@@ -183,10 +185,15 @@ def _longrope(given: Mapping[str, Any], plain: np.ndarray, context: int) -> Any:
     short = given.get("short_factor")
     if not isinstance(short, list) or len(short) != len(plain):
         raise ValueError(f"short_factor must be a list of {len(plain)} numbers")
+    slowed = [
+        entries.positive({"short_factor": each}, "short_factor") for each in short
+    ]
+    if original < 2:
+        raise ValueError(f"{ORIGINAL} must be at least 2 with longrope, got {original}")
     factor = entries.positive(given, "factor", context / original)
     scale = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(original))
     scale = entries.positive(given, "attention_factor", scale)
-    return plain / np.asarray(short, np.float64), scale, min(original, context)
+    return plain / np.array(slowed), scale, min(original, context)
 
 
 def _original(given: Mapping[str, Any], context: int) -> int:
