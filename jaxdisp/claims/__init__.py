@@ -1,0 +1,1 @@
+"""Hypotheses about quantization, each as a measurement with a verdict."""

@@ -1,0 +1,132 @@
+"""Findings: what an experiment concludes, in the form that every claim is given."""
+
+import dataclasses
+from typing import Literal
+
+from jaxdisp.stats.power import smallest_detectable
+
+Verdict = Literal["holds", "fails", "inconclusive", "not applicable"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One claim, the number that decides it, and what that number says.
+
+    `id` is the experiment's, with a suffix where it makes several claims; `source` says
+    who claims it. `estimate` and the 95 % `interval` are in `unit`; None where there is
+    no number. `n` counts what the interval is over, which `method` names. `reason`
+    gives the comparison that decided, and of an inconclusive finding the smallest
+    effect that the data could have shown.
+    """
+
+    id: str
+    statement: str
+    source: str
+    estimate: float | None
+    unit: str
+    interval: tuple[float, float] | None
+    n: int
+    method: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """What is claimed, and when it would count as supported or as refuted.
+
+    The claim is about an effect in `unit`, positive where the claim is right. It holds
+    if the whole interval lies above `support`, unless all of it lies below `least`, the
+    smallest effect that would still be what the claim says; then it fails.
+    """
+
+    id: str
+    statement: str
+    source: str
+    unit: str
+    method: str
+    support: float = 0.0
+    least: float = 0.0
+
+
+def judge(
+    claim: Claim,
+    estimate: float,
+    interval: tuple[float, float],
+    n: int,
+    remark: str,
+    *,
+    control: str | None = None,
+) -> Finding:
+    """Decides a claim by its interval.
+
+    Definition: `fails` if `high < least`; else `holds` if `low > support` and no
+    control objects; else `inconclusive`.
+
+    Args:
+        claim: with its bounds.
+        estimate: of the effect, in the claim's unit.
+        interval: of 95 %, after correction for whatever was tried beside it.
+        n: how many units the interval is over.
+        remark: what was seen, in words; the comparison that decides is added.
+        control: what a negative control showed where it shows the effect as well; None
+            where it does not.
+
+    Raises:
+        ValueError: if a bound is NaN or the interval is empty.
+
+    Reference: our own definition; refutation by an interval that excludes effects worth
+        the name is the equivalence test of Schuirmann 1987, one-sided.
+    """
+    low, high = interval
+    if not low <= high:
+        raise ValueError(f"{claim.id}: an interval of [{low}, {high}] is none")
+    verdict: Verdict = "inconclusive"
+    if high < claim.least:
+        verdict, why = "fails", f"all of it is below {claim.least:g}"
+    elif low > claim.support and control is None:
+        verdict, why = "holds", f"all of it is above {claim.support:g}"
+    elif low > claim.support:
+        why = f"but the control shows it as well: {control}"
+    else:
+        why = (
+            f"it does not exclude {claim.support:g}; this many could have shown an "
+            f"effect of {smallest_detectable(low, high) + claim.support:.2g} in four "
+            "cases of five"
+        )
+    return Finding(
+        id=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        estimate=float(estimate),
+        unit=claim.unit,
+        interval=(float(low), float(high)),
+        n=n,
+        method=claim.method,
+        verdict=verdict,
+        reason=f"{remark}; {why}",
+    )
+
+
+def not_applicable(claim: Claim, n: int, reason: str) -> Finding:
+    """Says that a claim cannot be measured here, and what it would take.
+
+    Args:
+        claim: as for `judge`.
+        n: how many units there are.
+        reason: what is missing, with the number needed.
+
+    Reference: our own definition.
+    """
+    return Finding(
+        id=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        estimate=None,
+        unit=claim.unit,
+        interval=None,
+        n=n,
+        method=claim.method,
+        verdict="not applicable",
+        reason=reason,
+    )

@@ -1,0 +1,52 @@
+"""All experiments, and how one of them is found and run."""
+
+import dataclasses
+import zlib
+from collections.abc import Sequence
+
+import jax
+
+from jaxdisp.claims.experiment import Experiment, Outcome, Subject
+
+EXPERIMENTS: tuple[Experiment, ...] = ()
+
+
+def find(ids: Sequence[str]) -> tuple[Experiment, ...]:
+    """Finds experiments by their ids, in the order of the registry; none is all.
+
+    Args:
+        ids: such as `T-004` or `mean-field`; upper or lower case.
+
+    Raises:
+        ValueError: if there is no such experiment, or one is named twice.
+
+    Reference: our own definition.
+    """
+    known = {experiment.id.lower(): experiment for experiment in EXPERIMENTS}
+    wanted = [name.lower() for name in ids]
+    unknown = [name for name in ids if name.lower() not in known]
+    if unknown:
+        allowed = ", ".join(experiment.id for experiment in EXPERIMENTS)
+        raise ValueError(f"no experiment {', '.join(unknown)}; allowed: {allowed}")
+    repeated = sorted({name for name in wanted if wanted.count(name) > 1})
+    if repeated:
+        raise ValueError(f"experiment {', '.join(repeated)} is named more than once")
+    return tuple(
+        experiment for name, experiment in known.items() if not wanted or name in wanted
+    )
+
+
+def examine(experiment: Experiment, subject: Subject) -> Outcome:
+    """Runs an experiment, with randomness of its own.
+
+    Definition: `run` with the subject's key folded with the CRC-32 of the id, so that
+    what one experiment finds does not depend on which others are run.
+
+    Args:
+        experiment: one of `EXPERIMENTS`.
+        subject: what it is run on.
+
+    Reference: our own definition.
+    """
+    key = jax.random.fold_in(subject.key, zlib.crc32(experiment.id.encode()))
+    return experiment.run(dataclasses.replace(subject, key=key))

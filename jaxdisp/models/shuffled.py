@@ -1,0 +1,45 @@
+"""Models that have learned nothing: the shape and the weights of one, in no order."""
+
+import dataclasses
+import zlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from jaxdisp.models import decoder
+from jaxdisp.models.model import Model
+
+
+def shuffled(model: Model, key: PRNGKeyArray) -> Model:
+    """Permutes the entries of every parameter, layer by layer.
+
+    Definition: each tensor of each layer holds the same numbers as before in an order
+    drawn anew, so that every law of its entries (variance, kurtosis, crest factor) is
+    kept and everything learned is lost.
+
+    Args:
+        model: an open model.
+        key: of the order.
+
+    Reference: our own definition; a null model as in Adebayo et al. 2018,
+        arXiv:1810.03292, section 3 (weights randomized to see what rests on them).
+    """
+    leaves = {}
+    for tensor in model.architecture.tensors(model.config):
+        value = decoder.leaf(model.params, tensor.path)
+        own = jax.random.fold_in(key, zlib.crc32("/".join(tensor.path).encode()))
+        layers = value.shape[0] if tensor.stacked else 1
+        flat = value.reshape(layers, -1)
+        # sorted by NumPy, which is far faster at it than XLA is on a CPU
+        order = np.argsort(np.asarray(jax.random.bits(own, flat.shape)), axis=1)
+        mixed = jnp.take_along_axis(flat, jnp.asarray(order), axis=1)
+        leaves[tensor.path] = mixed.reshape(value.shape)
+    number = "-".join(str(word) for word in jax.random.key_data(key).tolist())
+    return dataclasses.replace(
+        model,
+        params=decoder.assemble(leaves),
+        source=f"{model.source}, weights shuffled",
+        hashes=model.hashes | {"weights": f"{model.hashes['weights']}/{number}"},
+    )
