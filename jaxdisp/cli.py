@@ -19,11 +19,13 @@ from jaxdisp.options import (
     DryRunOption,
     DtypeOption,
     EveryOption,
+    FewLimitOption,
     GranularityOption,
     GridOption,
     GroupSizeOption,
     GuidedOption,
     HostsOption,
+    HypothesesOption,
     IncludeOption,
     JsonOption,
     KeepOption,
@@ -144,6 +146,8 @@ def run(
     protect: Annotated[
         int, typer.Option("--protect", help="Layers in a protection set.")
     ] = 3,
+    hypotheses: HypothesesOption = "all",
+    few_limit: FewLimitOption = 32,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     output: Annotated[
@@ -152,7 +156,7 @@ def run(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Measure, sweep layers and protection sets, compare clipping; write a report.
+    """Measure, sweep layers and sets, compare clipping, run experiments; report.
 
     Killed at any moment, the same command goes on where it stopped.
     """
@@ -160,7 +164,46 @@ def run(
     from jaxdisp.report.search_lattice import Search
 
     search = Search(keep=options.pop("protect"), bits=(bits,))
+    options["hypotheses"] = console.chosen_hypotheses(hypotheses)
     console.execute("run", options | {"search": search})
+
+
+@app.command()
+def hypotheses(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[T-004 ...]", help="Experiments; default: all of them."
+        ),
+    ] = None,
+    model: ModelOption = None,
+    revision: RevisionOption = None,
+    dtype: DtypeOption = "float32",
+    corpus: CorpusOption = None,
+    languages: LanguagesOption = None,
+    bits: BitsOption = 4,
+    grid: GridOption = "symmetric",
+    granularity: GranularityOption = "tensor",
+    group_size: GroupSizeOption = 64,
+    include: IncludeOption = "",
+    clipping: ClippingOption = "absmax",
+    limit: LimitOption = None,
+    few_limit: FewLimitOption = 32,
+    stride: StrideOption = None,
+    seed: SeedOption = 0,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Test why quantization costs what it costs: experiments with verdicts.
+
+    T-001 to T-010, the directions and the regression of the research notes, each
+    measured, with an interval and a control; "inconclusive" is an answer. Killed at any
+    moment, the same command goes on where it stopped.
+    """
+    options = dict(locals())
+    options["hypotheses"] = tuple(options.pop("ids") or ())
+    console.execute("hypotheses", options | {"reference": None})
 
 
 @app.command()
@@ -292,27 +335,7 @@ def clip(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Show thresholds by every rule, of a law or of a model and its languages."""
-    options = dict(locals())
-    law, kurtosis = options.pop("law"), options.pop("kurtosis")
-    if law is None and kurtosis is None:
-        console.execute("clip", options)
-        return
-    usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
-    usual |= {"bits": bits, "include": "", "seed": 0, "as_json": as_json}
-    usual |= {"dtype": "float32"}
-    usual |= {"output": output, "overwrite": overwrite}
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name, value in options.items()
-        if value != usual.get(name)
-    ]
-    if law is None or given:
-        console.refuse(
-            "--kurtosis needs --law"
-            if law is None
-            else f"--law knows no model: leave out {', '.join(given)}"
-        )
-    console.law(law, bits, kurtosis, options)
+    console.clip(dict(locals()))
 
 
 @app.command()

@@ -60,6 +60,36 @@ def law(name: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -
     typer.echo(law_thresholds.remark(found))
 
 
+def clip(options: dict[str, Any]) -> None:
+    """Carries out `clip`: of a law, or of a model.
+
+    Args:
+        options: as they were given, by name.
+
+    Reference: our own definition.
+    """
+    law_name, kurtosis = options.pop("law"), options.pop("kurtosis")
+    if law_name is None and kurtosis is None:
+        execute("clip", options)
+        return
+    usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
+    usual |= {"include": "", "seed": 0, "dtype": "float32"}
+    usual |= {name: options[name] for name in ("bits", "as_json", "output")}
+    usual |= {"overwrite": options["overwrite"]}
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    ]
+    if law_name is None or given:
+        refuse(
+            "--kurtosis needs --law"
+            if law_name is None
+            else f"--law knows no model: leave out {', '.join(given)}"
+        )
+    law(law_name, options["bits"], kurtosis, options)
+
+
 def models(source: str | None, revision: str | None, *, as_json: bool) -> None:
     """Shows which models are supported, or what one of them is.
 
@@ -95,6 +125,22 @@ def _names(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def chosen_hypotheses(text: str) -> tuple[str, ...] | None:
+    """Reads which experiments a run shall hold.
+
+    Args:
+        text: `all`, `none`, or ids between commas.
+
+    Returns:
+        Their ids; empty for all, None for none.
+
+    Reference: our own definition.
+    """
+    if text == "none":
+        return None
+    return () if text == "all" else _names(text)
 
 
 def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
@@ -193,7 +239,7 @@ def show(
     elif "shard" in found:
         typer.echo(f"kept: {output / searching.STORE}", err=True)
     else:
-        paged = wanted.command in ("run", "search")
+        paged = wanted.command in ("run", "search", "hypotheses")
         name = "report.html" if paged else "results.json"
         typer.echo(f"written: {output / name}", err=True)
 

@@ -103,6 +103,21 @@ MemoryOption = Annotated[
     ),
 ]
 
+FewLimitOption = Annotated[
+    int,
+    typer.Option(
+        "--few-limit",
+        help="Sentences per language for experiments with many configurations.",
+    ),
+]
+HypothesesOption = Annotated[
+    str,
+    typer.Option(
+        "--hypotheses",
+        help="Experiments to run, such as T-004,mean-field; all, or none.",
+    ),
+]
+
 # of `search` alone
 KeepOption = Annotated[
     int | None, typer.Option("--keep", help="All sets of so many layers.")

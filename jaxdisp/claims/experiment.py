@@ -44,6 +44,8 @@ class Experiment:
     """A question with what counts as support and as refutation, stated before it runs.
 
     `id` is as in the research notes; `control` says where the effect must not be seen.
+    `passes` is how long it takes, for a progress bar: about so many passes over the
+    corpus.
     """
 
     id: str
@@ -53,3 +55,4 @@ class Experiment:
     refutation: str
     control: str
     run: Callable[[Subject], Outcome]
+    passes: int = 4

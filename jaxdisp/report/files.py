@@ -11,11 +11,13 @@ from jaxdisp.report import (
     search_tables,
     tables,
 )
+from jaxdisp.report.hypotheses import figures
 from jaxdisp.report.settings import Inputs, Settings, describe, hashes
 
 TITLES = {
     "run": "What quantization costs each language",
     "search": "Which layers to protect",
+    "hypotheses": "Why: hypotheses, each measured",
 }
 
 
@@ -39,7 +41,10 @@ def written(
     searched = found if settings.command == "search" else found.get("search")
     if searched is not None:
         files |= _searched(searched, title)
-    if settings.command in ("run", "search"):
+    examined = found if settings.command == "hypotheses" else found.get("hypotheses")
+    if examined is not None:
+        files |= figures.written(examined)
+    if settings.command in TITLES:
         corpus = inputs.corpus
         summary = {
             "title": TITLES[settings.command],
@@ -50,7 +55,7 @@ def written(
                 f"{name} {digest[:12]}" for name, digest in hashes(inputs).items()
             ),
         }
-        content = page.content(summary, found, searched, inputs.chosen)
+        content = page.content(summary, found, searched, examined, inputs.chosen)
         files["report.html"] = page.render(content, files)
     return files
 

@@ -1,4 +1,4 @@
-"""What `measure`, `run` and `clip` do with opened inputs."""
+"""What commands that measure a model do with opened inputs."""
 
 import dataclasses
 import functools as ft
@@ -12,6 +12,7 @@ from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
+from jaxdisp.report.hypotheses import job
 from jaxdisp.report.settings import Inputs, Settings, hashes
 from jaxdisp.search import lattice, plan, sweep
 
@@ -37,6 +38,8 @@ def work(settings: Settings, inputs: Inputs) -> int:
         total += read * len(inputs.corpus.languages)
         if settings.command == "run" or settings.deploy:
             total += clipping.work(inputs.compared.corpus, inputs.compared.deploy)
+    if inputs.examined is not None:
+        total += job.work(inputs.examined)
     return total
 
 
@@ -75,6 +78,9 @@ def execute(
         found |= {"search": searched} if settings.command == "run" else searched
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
+    if inputs.examined is not None:
+        examined = job.results(inputs.examined, run, advance)
+        found |= {"hypotheses": examined} if settings.command == "run" else examined
     found = runs.rounded(found)
     if run is not None and searching.first() and "shard" not in found:
         runs.finish(run, found, files.written(settings, inputs, found), hashes(inputs))
@@ -83,7 +89,7 @@ def execute(
 
 def _plans(settings: Settings, inputs: Inputs) -> dict[str, plan.Plan]:
     """What is evaluated besides a search: everything quantized, and single layers."""
-    if settings.command in ("clip", "search"):
+    if settings.command in ("clip", "search", "hypotheses"):
         return {}
     n_layers = inputs.model.config.n_layers
     uniform = lattice.uniform(n_layers)

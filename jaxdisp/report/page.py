@@ -7,6 +7,7 @@ import jinja2
 
 from jaxdisp.measure.disparity import Contrast
 from jaxdisp.report import clip_tables, search_tables, tables
+from jaxdisp.report.hypotheses import figures, lines
 
 TEMPLATE = """\
 <!doctype html>
@@ -90,6 +91,25 @@ languages and in the worst one. Differences are paired; *: the interval excludes
 <p>{{ clipping.verdict }}</p>
 <p class="note">{{ clipping.split }}</p>
 {% endif %}
+{% if hypotheses %}
+<h2>What explains it, and what does not</h2>
+<p>{{ hypotheses.tally }} Each experiment stated beforehand what would count as support
+and as refutation; a verdict follows from the whole 95 % interval.</p>
+{{ table(hypotheses.header, hypotheses.cells) }}
+{% for experiment in hypotheses.experiments %}
+<h3>{{ experiment.id }}: {{ experiment.title }}</h3>
+<p>{{ experiment.question }}</p>
+{% if experiment.image %}<p><img src="{{ images[experiment.image] }}"
+alt="{{ experiment.title }}"></p>
+{% endif %}
+{% for finding in experiment.findings %}
+<p><b>{{ finding.id }}, {{ finding.verdict }}:</b> {{ finding.statement }}
+<span class="note">{{ finding.reason }} ({{ finding.method }})</span></p>
+{% endfor %}
+<p class="note">Support: {{ experiment.support }}
+Refutation: {{ experiment.refutation }} Control: {{ experiment.control }}</p>
+{% endfor %}
+{% endif %}
 <h2>How this was made</h2>
 <p><code>jaxdisp {{ command }}</code></p>
 <p class="note">{{ provenance }}</p>
@@ -103,6 +123,7 @@ def content(
     summary: dict[str, str],
     found: dict[str, Any],
     searched: dict[str, Any] | None,
+    examined: dict[str, Any] | None,
     chosen: Contrast | None,
 ) -> dict[str, Any]:
     """Collects what the page shows.
@@ -111,6 +132,7 @@ def content(
         summary: `title`, `summary`, `command` and `provenance` in words.
         found: the content of `results.json`.
         searched: the part of it that a search is, if there is one.
+        examined: the part of it that experiments are, if there are any.
         chosen: the contrast between languages, if there is one.
 
     Reference: our own definition.
@@ -129,6 +151,7 @@ def content(
         "layers": "layer_sentences" in found,
         "layer_sentences": found.get("layer_sentences"),
         "search": searched and _search(searched),
+        "hypotheses": examined and _examined(examined),
         "clipping": _clipping(found["clipping"]) if "clipping" in found else None,
     }
 
@@ -161,6 +184,23 @@ def _search(found: dict[str, Any]) -> dict[str, Any]:
         "interactions": bool(found["interactions"]),
         "sentences": [*found["sentences"], found["surrogate"]["sentence"]],
         "certificates": found["certificates"]["sentences"],
+    }
+
+
+def _examined(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "tally": lines.tally(found["findings"]),
+        "header": lines.HEADER,
+        "cells": lines.cells(found["findings"]),
+        "experiments": [
+            experiment
+            | {
+                "image": figures.drawable(found, experiment["id"])
+                and figures.file_name(experiment["id"]),
+                "findings": figures.findings_of(found, experiment["id"]),
+            }
+            for experiment in found["experiments"]
+        ],
     }
 
 

@@ -166,6 +166,29 @@ def keep(run: Run | None, name: str, compute: Callable[[], np.ndarray]) -> np.nd
     return array
 
 
+def keep_object(
+    run: Run | None, name: str, compute: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Returns an object that the run has already, or computes it and keeps it.
+
+    Definition: as `keep`, but of JSON, its numbers as `rounded` leaves them, so that a
+    resumed run has the bytes of one that was not interrupted.
+
+    Args:
+        run: the run; None keeps nothing.
+        name: of the object.
+        compute: gives the object.
+
+    Reference: our own definition.
+    """
+    if run is None:
+        return rounded(compute())
+    path = run.directory / UNFINISHED / f"{name}.json"
+    if not path.is_file():
+        write_json(path, rounded(compute()))
+    return read_json(path)
+
+
 def finish(
     run: Run, results: dict[str, Any], files: dict[str, bytes], hashes: dict[str, str]
 ) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from jaxdisp.claims import subjects
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, windows
 from jaxdisp.measure.corpus import Corpus
@@ -10,6 +11,7 @@ from jaxdisp.measure.disparity import Contrast, contrast
 from jaxdisp.models.model import Model, load
 from jaxdisp.models.quantized import Quantizer, check_quantizer
 from jaxdisp.report import clipping, searching
+from jaxdisp.report.hypotheses import job
 from jaxdisp.report.search_lattice import Search
 from jaxdisp.report.searching import Means
 
@@ -24,7 +26,9 @@ class Settings:
     comparison of clipping rules, of which `deploy` is one; activations are averaged
     over the corpus `calibration`, by default the sentences compared on. Sentences
     longer than the context are scored in windows that are `stride` tokens apart (None
-    is half of the context). The model computes in `dtype`.
+    is half of the context). The model computes in `dtype`. Of the experiments, those in
+    `hypotheses` are run (empty is all, None is none), with `few_limit` sentences per
+    language where many configurations are evaluated.
     """
 
     command: str
@@ -44,6 +48,8 @@ class Settings:
     calibration: str | None = None
     stride: int | None = None
     dtype: str = "float32"
+    hypotheses: tuple[str, ...] | None = None
+    few_limit: int = subjects.FEW
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +62,7 @@ class Inputs:
     chosen: Contrast | None
     compared: clipping.Inputs | None = None
     searched: searching.Inputs | None = None
+    examined: job.Inputs | None = None
 
 
 def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
@@ -84,6 +91,34 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
         settings.stride,
     )
     _check_texts(text, "--limit")
+    _check_limits(settings, text)
+    inputs = Inputs(
+        model=model,
+        corpus=text,
+        longer=longer,
+        chosen=contrast(text.languages, model.training_bytes, settings.reference),
+    )
+    compared, searched, examined = None, None, None
+    if settings.command == "clip" or settings.clip_limit:
+        compared = _clipping_inputs(settings, inputs)
+    if settings.search is not None:
+        searched = _search_inputs(settings, inputs, means or Means())
+    if settings.hypotheses is not None:
+        examined = job.check(
+            model,
+            text,
+            settings.quantizer,
+            settings.hypotheses,
+            few=settings.few_limit,
+            seed=settings.seed,
+            stride=settings.stride,
+        )
+    return dataclasses.replace(
+        inputs, compared=compared, searched=searched, examined=examined
+    )
+
+
+def _check_limits(settings: Settings, text: Corpus) -> None:
     for option, limit in (
         ("--layer-limit", settings.layer_limit),
         ("--set-limit", settings.set_limit),
@@ -93,18 +128,6 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
             raise ValueError(f"{option} must be 0 (no such sweep) or more, got {limit}")
         if limit:
             _check_texts(corpora.spread(text, limit), option)
-    inputs = Inputs(
-        model=model,
-        corpus=text,
-        longer=longer,
-        chosen=contrast(text.languages, model.training_bytes, settings.reference),
-    )
-    compared, searched = None, None
-    if settings.command == "clip" or settings.clip_limit:
-        compared = _clipping_inputs(settings, inputs)
-    if settings.search is not None:
-        searched = _search_inputs(settings, inputs, means or Means())
-    return dataclasses.replace(inputs, compared=compared, searched=searched)
 
 
 def _search_inputs(

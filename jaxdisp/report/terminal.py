@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxdisp.models.model import count_parameters
 from jaxdisp.report import clip_tables, search_tables, tables
+from jaxdisp.report.hypotheses.lines import lines as finding_lines
 from jaxdisp.report.settings import Inputs, Settings, describe
 
 WIDTH = 110
@@ -44,7 +45,10 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:
         shown += clip_tables.comparison_lines(found["clipping"])
-    intervals = {"degradation", "clipping", "sets"} & found.keys()
+    examined = found if settings.command == "hypotheses" else found.get("hypotheses")
+    if examined is not None:
+        shown += ["", *finding_lines(examined)]
+    intervals = {"degradation", "clipping", "sets", "findings"} & found.keys()
     if intervals and found["n_groups"] < FEW_TEXTS:
         shown.append(
             f"Only {found['n_groups']} texts: take these intervals with caution."
