@@ -4,6 +4,8 @@
 PYTHON ?= python3
 PIP := .venv/bin/pip install -qq --disable-pip-version-check -c constraints.txt
 PINS := pyproject.toml constraints.txt
+# A file of tests stays in one process, which keeps what it has compiled.
+PARALLEL := -n auto --dist loadfile
 CACHES := .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 
 # pyright asks a server whether there is a newer version of it unless told not to
@@ -25,10 +27,10 @@ demo: .venv/.core
 	@echo "The report is runs/demo/report.html"
 
 test: .venv/.test
-	.venv/bin/pytest
+	.venv/bin/pytest $(PARALLEL)
 
 test-torch: .venv/.torch
-	.venv/bin/pytest -m torch
+	.venv/bin/pytest $(PARALLEL) -m torch
 
 lint: .venv/.test
 	.venv/bin/ruff check .

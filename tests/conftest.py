@@ -1,5 +1,8 @@
 """Settings of every test: strict dtypes, no silent broadcasting, repeatable inputs."""
 
+import importlib
+import pkgutil
+
 import hypothesis
 import jax
 import pytest
@@ -10,6 +13,18 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("jaxdisp")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_sessionstart():
+    """Loads every module, as hypothesis draws constants from those that are loaded.
+
+    Which these are must not depend on the tests that a process is given. Not before the
+    session starts, since modules are imported with checks of shapes only then.
+    """
+    import jaxdisp
+
+    for module in pkgutil.walk_packages(jaxdisp.__path__, "jaxdisp."):
+        importlib.import_module(module.name)
 
 
 @pytest.fixture(autouse=True)

@@ -39,8 +39,8 @@ def rank_correlation(
     """Correlates ranks, with an interval and a permutation test.
 
     Definition: Pearson's r of ranks, ties sharing theirs; the interval is
-    `tanh(atanh r -/+ z sqrt((1 + r^2 / 2) / (n - 3)))`, clipped at -1 and 1 where
-    |r| = 1; `p = (1 + #{|r_b| >= |r|}) / (1 + draws)`.
+    `tanh(atanh r -/+ z sqrt((1 + r^2 / 2) / (n - 3)))`, where |r| counts as half a step
+    below 1 at most, `1 - 6 / (n^3 - n)`: a perfect order of few is not certain; `p = (1 + #{|r_b| >= |r|}) / (1 + draws)`.
 
     Args:
         x: one value per point.
@@ -103,11 +103,12 @@ def rank_interval(
     """
     if n < 5:
         raise ValueError(f"an interval needs at least 5 points, got {n}")
-    inside = float(np.clip(estimate, -1 + 1e-12, 1 - 1e-12))
+    largest = 1 - 6 / (n**3 - n)
+    inside = float(np.clip(estimate, -largest, largest))
     error = np.sqrt((1 + inside**2 / 2) / (n - 3))
     half = float(stats.norm.isf((1 - level) / 2)) * error
     low, high = np.tanh(np.arctanh(inside) - half), np.tanh(np.arctanh(inside) + half)
-    return float(low), float(high)
+    return float(min(low, estimate)), float(max(high, estimate))
 
 
 def _standardized(ranks: np.ndarray) -> np.ndarray:

@@ -38,7 +38,7 @@ def jackknife_interval(
     spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
     error = np.sqrt((n_groups - 1) / n_groups * spread)
     half = float(stats.t.isf((1 - level) / 2, n_groups - 1)) * error
-    return estimate - half, estimate + half
+    return np.asarray(estimate - half), np.asarray(estimate + half)
 
 
 def bonferroni_level(n_intervals: int, level: float = 0.95) -> float:
