@@ -1,6 +1,7 @@
 """Settings of every test: strict dtypes, no silent broadcasting, repeatable inputs."""
 
 import importlib
+import os
 import pkgutil
 
 import hypothesis
@@ -18,9 +19,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def pytest_sessionstart():
     """Loads every module, as hypothesis draws constants from those that are loaded.
 
-    Which these are must not depend on the tests that a process is given. Not before the
-    session starts, since modules are imported with checks of shapes only then.
+    Where tests are divided among processes, these must not depend on how. Not before
+    the session starts, since modules are imported with checks of shapes only then.
     """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
     import jaxdisp
 
     for module in pkgutil.walk_packages(jaxdisp.__path__, "jaxdisp."):
