@@ -25,6 +25,9 @@ Parameters = dict[str, Any]
 Path = tuple[str, ...]
 """Keys that lead to one array of `Parameters`."""
 
+ATTENTION: Path = ("attention weights",)
+"""Where `block` returns the weights of attention, `[sentence, head, token, source]`."""
+
 UNLIMITED = 2**30
 """Tokens that decoders without a longest sequence are said to take."""
 
@@ -74,9 +77,10 @@ class Architecture:
     some of the family for people. `prefix` may stand before tensor names, and tensors
     whose names match one of the regular expressions `buffers` carry no parameters.
     `block` returns the hidden states after a layer and, by path, what each of its
-    matrices is applied to; `held` says how many numbers per token it holds at once, for
-    sentences of so many tokens. States have the type of the parameters outside the
-    layers, and so have the parameters that functions are given.
+    matrices is applied to, and under `ATTENTION` the weights of attention in families
+    that have it; `held` says how many numbers per token it holds at once, for sentences
+    of so many tokens. States have the type of the parameters outside the layers, and so
+    have the parameters that functions are given.
     """
 
     name: str
@@ -279,10 +283,33 @@ def input_moments(
             flat = (x.astype(jnp.float32) * counted).reshape(-1, x.shape[-1])
             return flat.T @ flat
 
-        return jax.tree.map(outer, inputs)
+        return {path: outer(x) for path, x in inputs.items() if path != ATTENTION}
 
     full = jnp.zeros(config.n_layers + 1, jnp.int32)
     return _scan(architecture, config, (params,), full, tokens, products)[2]
+
+
+def taps(
+    architecture: Architecture,
+    config: Any,
+    versions: tuple[Parameters, ...],
+    assignment: Int[Array, " site"],
+    tokens: Int[Array, "sentence token"],
+    keep: Callable[[Array, dict[Path, Array]], Any],
+) -> Any:
+    """Runs the decoder and keeps what a function makes of each layer, on axis 0.
+
+    Args:
+        architecture: the family's functions.
+        config: its configuration.
+        versions: parameters in full precision, then as quantized by each quantizer.
+        assignment: version of each layer, then of the parameters outside the layers.
+        tokens: token numbers, padded on the right.
+        keep: of the states after a layer and the rest of what `block` returns.
+
+    Reference: our own definition.
+    """
+    return _scan(architecture, config, versions, assignment, tokens, keep)[2]
 
 
 def _scan(

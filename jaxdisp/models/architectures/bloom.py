@@ -161,12 +161,13 @@ def block(
         config: the shape of the model.
 
     Returns:
-        The hidden states after it, and the inputs of its four matrices by path.
+        The hidden states after it, and the inputs of its four matrices by path, with
+        the weights of attention under theirs.
 
     Reference: BigScience 2022, arXiv:2211.05100, section 3.2.2.
     """
     normed = layer_norm(state, layer["attention_norm"], config.epsilon)
-    mixed = _attention(layer["attention"], normed, config)
+    mixed, weights = _attention(layer["attention"], normed, config)
     kept = normed if config.adds_to_norm else state
     state = kept + linear(mixed, layer["attention"]["output"])
     inputs = {("attention", "query_key_value"): normed, ("attention", "output"): mixed}
@@ -175,7 +176,8 @@ def block(
     inputs |= {("mlp", "up"): normed, ("mlp", "down"): inner}
     kept = normed if config.adds_to_norm else state
     after = kept + linear(inner, layer["mlp"]["down"])
-    return after, {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    found = {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    return after, found | {decoder.ATTENTION: weights}
 
 
 def readout(
@@ -212,7 +214,9 @@ def slopes(n_heads: int) -> Float[Array, " head"]:
     return jnp.array([2.0**-exponent for exponent in exponents], jnp.float32)
 
 
-def _attention(layer: dict[str, Any], state: Array, config: Config) -> Array:
+def _attention(
+    layer: dict[str, Any], state: Array, config: Config
+) -> tuple[Array, Array]:
     n_sentences, n_tokens, width = state.shape
     channels = width // config.n_heads
     fused = linear(state, layer["query_key_value"])

@@ -273,7 +273,8 @@ def block(
         config: the shape of the model.
 
     Returns:
-        The hidden states after it, and the inputs of its seven matrices by path.
+        The hidden states after it, and the inputs of its seven matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Gemma 2, arXiv:2408.00118, section 2; Gemma 3, arXiv:2503.19786,
         section 2.

@@ -184,19 +184,21 @@ def block(
         config: the shape of the model.
 
     Returns:
-        The hidden states after it, and the inputs of its four matrices by path.
+        The hidden states after it, and the inputs of its four matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Radford et al. 2019.
     """
     normed = layer_norm(state, layer["attention_norm"], config.epsilon)
-    mixed = _attention(layer["attention"], normed, index, config)
+    mixed, weights = _attention(layer["attention"], normed, index, config)
     state = state + linear(mixed, layer["attention"]["output"])
     inputs = {("attention", "query_key_value"): normed, ("attention", "output"): mixed}
     normed = layer_norm(state, layer["mlp_norm"], config.epsilon)
     inner = NONLINEARITIES[config.activation](linear(normed, layer["mlp"]["up"]))
     inputs |= {("mlp", "up"): normed, ("mlp", "down"): inner}
     after = state + linear(inner, layer["mlp"]["down"])
-    return after, {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    found = {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    return after, found | {decoder.ATTENTION: weights}
 
 
 def readout(
@@ -217,7 +219,7 @@ def readout(
 
 def _attention(
     layer: dict[str, Any], state: Array, index: Array, config: Config
-) -> Array:
+) -> tuple[Array, Array]:
     n_sentences, n_tokens, width = state.shape
     heads = (n_sentences, n_tokens, config.n_heads, width // config.n_heads)
     fused = linear(state, layer["query_key_value"])

@@ -178,12 +178,13 @@ def block(
         config: the shape of the model.
 
     Returns:
-        The hidden states after it, and the inputs of its four matrices by path.
+        The hidden states after it, and the inputs of its four matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Black et al. 2022, arXiv:2204.06745, section 2.
     """
     normed = layer_norm(state, layer["attention_norm"], config.epsilon)
-    mixed = _attention(layer["attention"], normed, config)
+    mixed, weights = _attention(layer["attention"], normed, config)
     inputs = {("attention", "query_key_value"): normed, ("attention", "output"): mixed}
     after = state + linear(mixed, layer["attention"]["output"])
     read = state if config.parallel else after
@@ -191,10 +192,13 @@ def block(
     inner = NONLINEARITIES[config.activation](linear(normed, layer["mlp"]["up"]))
     inputs |= {("mlp", "up"): normed, ("mlp", "down"): inner}
     after = after + linear(inner, layer["mlp"]["down"])
-    return after, {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    found = {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    return after, found | {decoder.ATTENTION: weights}
 
 
-def _attention(layer: dict[str, Any], state: Array, config: Config) -> Array:
+def _attention(
+    layer: dict[str, Any], state: Array, config: Config
+) -> tuple[Array, Array]:
     n_sentences, n_tokens, width = state.shape
     channels = width // config.n_heads
     # each head's queries, keys and values lie side by side

@@ -247,7 +247,8 @@ def block(
         config: the shape of the model.
 
     Returns:
-        The hidden states after it, and the inputs of its seven matrices by path.
+        The hidden states after it, and the inputs of its seven matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Touvron et al. 2023, arXiv:2302.13971, section 2.2; windows as in Jiang
         et al. 2023, arXiv:2310.06825, section 2.

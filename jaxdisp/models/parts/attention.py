@@ -74,7 +74,9 @@ def attend(
     scale: float | Float[Array, ""],
     bias: Float[Array, "head token token"] | None = None,
     soft_cap: float | None = None,
-) -> Float[Array, "sentence token width"]:
+) -> tuple[
+    Float[Array, "sentence token width"], Float[Array, "sentence head token source"]
+]:
     """Lets every token gather the values of the tokens it sees.
 
     Definition: per head `softmax(cap tanh(scale q k^T / cap) + bias) v` over the tokens
@@ -89,6 +91,10 @@ def attend(
         scale: of the scores.
         bias: added to the scores.
         soft_cap: bound of the scores' size before the bias.
+
+    Returns:
+        What is gathered, and the weights that it is gathered by, which add up to 1 over
+        the sources of each token.
 
     Reference: Vaswani et al. 2017, equation 1; groups as in Ainslie et al. 2023,
         arXiv:2305.13245; soft caps as in Gemma 2, arXiv:2408.00118, section 2.
@@ -105,4 +111,5 @@ def attend(
     scores = jnp.where(seen[None, None, None], scores, -jnp.inf)
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
     gathered = jnp.einsum("sgrtu,sugc->stgrc", weights, value)
-    return gathered.reshape(n_sentences, n_tokens, -1)
+    shape = (n_sentences, n_heads, n_tokens, n_tokens)
+    return gathered.reshape(n_sentences, n_tokens, -1), weights.reshape(shape)

@@ -86,7 +86,8 @@ def block(
         config: the shape of the model, whose `layer` is that of this layer.
 
     Returns:
-        The hidden states after it, and the inputs of its six matrices by path.
+        The hidden states after it, and the inputs of its six matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Vaswani et al. 2017, section 3.1; both orders as in Xiong et al. 2020,
         arXiv:2002.04745, table 1.
@@ -99,7 +100,7 @@ def block(
         return layer_norm(x, params.get(name, {}), EPSILON)
 
     seen = norm("attention_norm", state, first=True)
-    mixed = _attention(params["attention"], seen, layer.n_heads)
+    mixed, weights = _attention(params["attention"], seen, layer.n_heads)
     state = state + linear(mixed, params["attention"]["output"])
     state = norm("attention_norm", state, first=False)
     inputs = {("attention", name): seen for name in ("query", "key", "value")}
@@ -109,10 +110,13 @@ def block(
     inputs |= {("mlp", "up"): seen, ("mlp", "down"): inner}
     state = state + linear(inner, params["mlp"]["down"])
     after = norm("mlp_norm", state, first=False)
-    return after, {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    found = {("blocks", *path, "weight"): x for path, x in inputs.items()}
+    return after, found | {decoder.ATTENTION: weights}
 
 
-def _attention(params: dict[str, Any], state: Array, n_heads: int) -> Array:
+def _attention(
+    params: dict[str, Any], state: Array, n_heads: int
+) -> tuple[Array, Array]:
     n_sentences, n_tokens, width = state.shape
     heads = (n_sentences, n_tokens, n_heads, width // n_heads)
     query, key, value = (

@@ -86,7 +86,8 @@ def rotary_attention(
         heads: how many, and how wide.
 
     Returns:
-        What is added to the states, and the inputs of the four matrices by path.
+        What is added to the states, and the inputs of the four matrices by path, with
+        the weights of attention under theirs.
 
     Reference: Su et al. 2021, arXiv:2104.09864; Ainslie et al. 2023, arXiv:2305.13245;
         normed as in Qwen3, arXiv:2505.09388, section 2.
@@ -103,11 +104,13 @@ def rotary_attention(
     query = rotary.rotate(split("query", heads.n_heads), *angles)
     key = rotary.rotate(split("key", heads.n_groups), *angles)
     value = split("value", heads.n_groups)
-    mixed = attend(query, key, value, seen, scale=heads.scale, soft_cap=heads.soft_cap)
+    mixed, weights = attend(
+        query, key, value, seen, scale=heads.scale, soft_cap=heads.soft_cap
+    )
     inputs = dict.fromkeys(("query", "key", "value"), state) | {"output": mixed}
     return linear(mixed, layer["output"]), {
         ("blocks", "attention", name, "weight"): x for name, x in inputs.items()
-    }
+    } | {decoder.ATTENTION: weights}
 
 
 def held(heads: Heads, n_tokens: int) -> int:

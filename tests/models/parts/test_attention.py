@@ -18,6 +18,7 @@ attend = jax.jit(attention.attend, static_argnames=("scale", "soft_cap"))
 
 def loops(query, key, value, seen, scale, bias, soft_cap):
     found = np.zeros((*query.shape[:2], HEADS * CHANNELS))
+    weights = np.zeros((query.shape[0], HEADS, TOKENS, TOKENS))
     for sentence in range(query.shape[0]):
         for head in range(HEADS):
             group = head * GROUPS // HEADS
@@ -37,10 +38,12 @@ def loops(query, key, value, seen, scale, bias, soft_cap):
                 total = sum(np.exp(score) for score in scores.values())
                 place = slice(head * CHANNELS, (head + 1) * CHANNELS)
                 for source, score in scores.items():
+                    weight = np.exp(score) / total
+                    weights[sentence, head, token, source] = weight
                     found[sentence, token, place] += (
-                        np.exp(score) / total * value[sentence, source, group]
+                        weight * value[sentence, source, group]
                     )
-    return found
+    return found, weights
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,8 @@ def test_attention_equals_the_loops(window, soft_cap, biased):
     reach = TOKENS if window is None else window
     expected = loops(*inputs, lambda t, u: t - reach < u <= t, 0.7, bias, soft_cap)
     # a few float32 sums of terms of about 1
-    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=5e-6)
 
 
 @given(window=st.integers(1, 12) | st.none())
