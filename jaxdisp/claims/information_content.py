@@ -1,0 +1,316 @@
+"""T-001: do layers whose weights vary more carry more information, and matter more?
+
+The size of a layer's weights is arbitrary: where a normalization follows, all of them
+may be doubled and nothing changes, and neither does the relative error of rounding. So
+information is measured in ways that scale does not enter: the bits about the input
+token that a small decoder reads from the state after the layer, and the entropy of the
+state's main components once every channel has variance 1. How critical a layer is, is
+the loss added when only that layer is quantized.
+
+The correlation that would be the least worth the claims' name is set at 0.3, which is
+a tenth of the variance of ranks. Layers are few and not exchangeable: the first one is
+special in most models, so every correlation is given without it, too. Neighbouring
+layers are alike: where variance rises or falls with depth, all else that changes with
+depth correlates with it, so the correlation with the layer's number stands beside.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from jaxdisp.claims import losses
+from jaxdisp.claims.experiment import Experiment, Outcome, Rows, Subject
+from jaxdisp.claims.finding import Claim, Finding, judge, not_applicable
+from jaxdisp.measure import layer_information, reconstruction
+from jaxdisp.measure.corpus import spread
+from jaxdisp.measure.information_neighbours import NEIGHBOUR
+from jaxdisp.measure.layer_information import COMPONENTS, Carried
+from jaxdisp.models import decoder
+from jaxdisp.models.model import Model
+from jaxdisp.models.shuffled import shuffled
+from jaxdisp.quant import moments
+from jaxdisp.result import result
+from jaxdisp.search import lattice
+from jaxdisp.stats.correlation import RankCorrelation, rank_correlation
+
+MIN_LAYERS, MIN_TOKENS = 6, 500
+CONTROL_SENTENCES = 8
+LEAST = 0.3
+
+CLAIM = Claim(
+    id="T-001",
+    statement="Layers whose weights have a higher variance carry more information "
+    "about the input token.",
+    source="research notes, T-001",
+    unit="rank correlation",
+    method="Spearman over layers; bits read by a linear decoder from held-out texts",
+    least=LEAST,
+)
+CRITICAL = Claim(
+    id="T-001b",
+    statement="Layers whose weights have a higher variance are more critical: "
+    "quantizing them alone costs more.",
+    source="research notes, T-001 and H1.2",
+    unit="rank correlation",
+    method="Spearman over layers; mean loss added per sentence and language",
+    least=LEAST,
+)
+ENTROPY = Claim(
+    id="T-001c",
+    statement="Layers whose weights have a higher variance have activations of higher "
+    "entropy, scale left aside.",
+    source="research notes, T-001",
+    unit="rank correlation",
+    method=f"Spearman over layers; {NEIGHBOUR}-th neighbours in "
+    f"{COMPONENTS} components of standardized channels",
+    least=LEAST,
+)
+
+
+@result
+class Layers:
+    """Everything that the claims are about, by layer, and the control's.
+
+    `variance` is of all weights of a layer's matrices, `critical` in nats per sentence.
+    """
+
+    variance: Float[np.ndarray, " layer"]
+    critical: Float[np.ndarray, " layer"]
+    carried: Carried
+    control_critical: Float[np.ndarray, " layer"]
+    control: Carried
+
+
+def run(subject: Subject) -> Outcome:
+    """Measures variance, information and criticality of every layer.
+
+    Args:
+        subject: model, text and quantizer.
+
+    Reference: our own definition.
+    """
+    lacking = _lacking(subject)
+    if lacking is not None:
+        return Outcome(findings=lacking, tables={})
+    found_key, control_key, order_key, decide_key = jax.random.split(subject.key, 4)
+    tokens = layer_information.take_tokens(
+        subject.model, subject.corpus, subject.stride
+    )
+    if tokens.values.shape[1] < MIN_TOKENS:
+        reason = f"needs at least {MIN_TOKENS} tokens, got {tokens.values.shape[1]}"
+        return Outcome(findings=_none(tokens.values.shape[1], reason), tables={})
+    carried = layer_information.measure_carried(tokens, found_key)
+    null = shuffled(subject.model, order_key)
+    lost = losses.layer_losses(subject)
+    found = Layers(
+        variance=weight_variance(subject.model),
+        critical=np.mean(lost.alone - lost.full, axis=(1, 2)),
+        carried=carried,
+        control_critical=_control_critical(subject, null),
+        control=layer_information.measure_carried(
+            layer_information.take_tokens(null, subject.few, subject.stride),
+            control_key,
+        ),
+    )
+    findings, correlations = decide(found, key=decide_key)
+    return Outcome(
+        findings=findings,
+        tables={"layers": _rows(found), "correlations": correlations},
+    )
+
+
+def _lacking(subject: Subject) -> tuple[Finding, ...] | None:
+    """Findings that nothing can be measured, where that is known before any work."""
+    n_layers, texts = subject.model.config.n_layers, len(set(subject.few.groups))
+    if n_layers < MIN_LAYERS:
+        return _none(n_layers, f"needs at least {MIN_LAYERS} layers, got {n_layers}")
+    if texts < reconstruction.MIN_TEXTS:
+        least = reconstruction.MIN_TEXTS
+        return _none(n_layers, f"needs at least {least} texts, got {texts}")
+    return None
+
+
+def _none(n: int, reason: str) -> tuple[Finding, ...]:
+    return tuple(
+        not_applicable(claim, n, reason) for claim in (CLAIM, CRITICAL, ENTROPY)
+    )
+
+
+def weight_variance(model: Model) -> Float[np.ndarray, " layer"]:
+    """Finds the variance of all weights of each layer's matrices together.
+
+    Args:
+        model: an open model.
+
+    Reference: our own definition.
+    """
+    tensors = model.architecture.tensors(model.config)
+    stacks = [
+        decoder.leaf(model.params, tensor.path)
+        for tensor in tensors
+        if tensor.stacked and tensor.role == "matrix"
+    ]
+    found = []
+    for layer in range(model.config.n_layers):
+        parts = [
+            moments.moments(jnp.ravel(stack[layer]).astype(jnp.float32))
+            for stack in stacks
+        ]
+        total = parts[0]
+        for part in parts[1:]:
+            total = moments.merge(total, part)
+        found.append(float(moments.variance(total)))
+    return np.array(found)
+
+
+def _control_critical(subject: Subject, null: Model) -> Float[np.ndarray, " layer"]:
+    n_layers = null.config.n_layers
+    alone = lattice.one_quantized(n_layers)
+    sites = np.concatenate([np.zeros_like(alone[:1]), alone])
+    part = dataclasses.replace(subject, few=spread(subject.few, CONTROL_SENTENCES))
+    nll = losses.evaluate(part, sites, model=null)
+    return np.mean(nll[1:] - nll[0], axis=(1, 2))
+
+
+def decide(
+    found: Layers, *, key: PRNGKeyArray, draws: int = 10_000
+) -> tuple[tuple[Finding, ...], Rows]:
+    """Decides the claims from what was measured.
+
+    Definition: rank correlations with the variance of weights. The control objects
+    where the same correlation in the model with shuffled weights, whose layers have the
+    same variances, has an interval above 0.
+
+    Args:
+        found: by layer.
+        key: of the permutations.
+        draws: how many permutations.
+
+    Returns:
+        A finding per claim, and a row per correlation.
+
+    Reference: our own definition.
+    """
+    findings, rows = [], []
+    real, null = found.carried, found.control
+    tried = (
+        (CLAIM, real.bits, null.bits, "bits about the input token"),
+        (CRITICAL, found.critical, found.control_critical, "loss when quantized alone"),
+        (ENTROPY, real.entropy, null.entropy, "entropy per component"),
+    )
+    for number, (claim, values, control, name) in enumerate(tried):
+        own = jax.random.fold_in(key, number)
+        seen = _correlated(found.variance, values, own, draws)
+        other = _correlated(found.variance, control, own, draws)
+        others = _left_out(found.variance, values, own)
+        findings.append(_judged(claim, len(values), seen, other, others))
+        rows.append(_correlation_row("weight variance", name, seen))
+        rows.append(_correlation_row("weight variance", f"{name}, shuffled", other))
+    depth = np.arange(len(found.variance), dtype=np.float64)
+    further = (
+        (depth, "layer number", found.variance, "weight variance"),
+        (depth, "layer number", real.bits, "bits about the input token"),
+        (depth, "layer number", null.bits, "bits about the input token, shuffled"),
+        (found.variance, "weight variance", real.before, "bits about the token before"),
+        (found.variance, "weight variance", real.gaussian, "Gaussian entropy"),
+        (real.bits, "bits about the input token", found.critical, tried[1][3]),
+    )
+    for number, (x, x_name, y, y_name) in enumerate(further, start=len(tried)):
+        seen = _correlated(x, y, jax.random.fold_in(key, number), draws)
+        rows.append(_correlation_row(x_name, y_name, seen))
+    return tuple(findings), rows
+
+
+def _correlated(
+    x: Float[np.ndarray, " layer"],
+    y: Float[np.ndarray, " layer"],
+    key: PRNGKeyArray,
+    draws: int,
+) -> RankCorrelation | None:
+    """The rank correlation, or None where a side is constant or not a number."""
+    if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
+        return None
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    return rank_correlation(x, y, key=key, draws=draws)
+
+
+def _left_out(
+    x: Float[np.ndarray, " layer"], y: Float[np.ndarray, " layer"], key: PRNGKeyArray
+) -> Float[np.ndarray, " layer"]:
+    """Rank correlations without one layer each; 0 where nothing varies then."""
+    found = [
+        _correlated(np.delete(x, layer), np.delete(y, layer), key, 1)
+        for layer in range(len(x))
+    ]
+    return np.array([0.0 if each is None else each.estimate for each in found])
+
+
+def _judged(
+    claim: Claim,
+    n_layers: int,
+    seen: RankCorrelation | None,
+    control: RankCorrelation | None,
+    others: Float[np.ndarray, " layer"],
+) -> Finding:
+    if seen is None:
+        reason = "needs layers that differ, and numbers in all of them"
+        return not_applicable(claim, n_layers, reason)
+    shuffled_too = "none" if control is None else f"{control.estimate:.2f}"
+    objects = control is not None and control.low > claim.support
+    return judge(
+        claim,
+        seen.estimate,
+        (seen.low, seen.high),
+        n_layers,
+        f"permutation p {seen.p_value:.2g}, {others[0]:.2f} without layer 0 "
+        f"({others.min():.2f} to {others.max():.2f} without any one), "
+        f"{shuffled_too} with shuffled weights",
+        control=f"{shuffled_too} with shuffled weights" if objects else None,
+    )
+
+
+def _correlation_row(x: str, y: str, seen: RankCorrelation | None) -> dict[str, Any]:
+    names = ("estimate", "low", "high", "p_value")
+    numbers = {
+        name: None if seen is None else float(getattr(seen, name)) for name in names
+    }
+    return {"x": x, "y": y, **numbers}
+
+
+def _rows(found: Layers) -> Rows:
+    """One row per layer; None where there is no number."""
+    columns: dict[str, np.ndarray] = {
+        "weight_variance": found.variance,
+        "critical": found.critical,
+        "control_critical": found.control_critical,
+    }
+    for prefix, carried in (("", found.carried), ("control_", found.control)):
+        for field in dataclasses.fields(Carried):  # pyright: ignore[reportArgumentType]
+            columns[prefix + field.name] = getattr(carried, field.name)
+    return [
+        {"layer": layer}
+        | {
+            name: float(column[layer]) if np.isfinite(column[layer]) else None
+            for name, column in columns.items()
+        }
+        for layer in range(len(found.variance))
+    ]
+
+
+EXPERIMENT = Experiment(
+    id="T-001",
+    title="Information content of layers",
+    question="Do layers whose weights have a higher variance carry more information, "
+    "and are they more critical?",
+    support="The interval of the rank correlation over layers lies above 0.",
+    refutation=f"The interval lies below {LEAST:g}, the least correlation that would "
+    "be worth the claim.",
+    control="A model with shuffled weights, whose layers have the same variances and "
+    "have learned nothing; and permutations of the layers.",
+    run=run,
+)
