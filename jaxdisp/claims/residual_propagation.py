@@ -322,7 +322,7 @@ def _language_rows(
 ) -> Rows:
     u = np.stack(_interval(_per_token(moved)[:, : BOTH + 1]))
     logits = found.readout.sum(axis=-1) / found.tokens.sum(axis=-1)
-    cka = np.stack(_interval(_kernel_alignment(found.means, text)))
+    cka = np.minimum(_interval(_kernel_alignment(found.means, text)), 1.0)
     return [
         {"language": name, "protected": protected, "lost": float(moved.lost[number])}
         | _named("one_minus_cosine", u[:, at, number].tolist())
@@ -361,7 +361,7 @@ EXPERIMENT = Experiment(
     ),
     support=(
         "one minus cosine is lower than for other pairs of layers, and more is saved "
-        "than the sum of what both save alone, with the whole 95 % interval over texts; "
+        "than the sum of what each saves, with the whole 95 % interval over texts; "
         "ranks of languages by it follow what they lose"
     ),
     refutation=(

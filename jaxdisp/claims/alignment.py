@@ -1,0 +1,193 @@
+"""How well languages are aligned at every depth, and at which depth they are best."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from jaxdisp.measure import convergence, similarity, states
+from jaxdisp.measure.corpus import Corpus
+from jaxdisp.models.model import Model
+from jaxdisp.result import result
+from jaxdisp.stats import bca, bootstrap, held_out
+from jaxdisp.stats.jackknife import jackknife_interval
+
+PROJECTIONS = 32
+
+
+@result
+class Alignment:
+    """Margins by tap (tap i is after i layers), language and sentence, and its text."""
+
+    margins: Float[np.ndarray, "tap language sentence"]
+    text: Int[np.ndarray, " sentence"]
+
+
+def sentence_states(
+    model: Model, corpus: Corpus, stride: int | None
+) -> Float[np.ndarray, "tap language sentence width"]:
+    """Averages the states of every sentence at every depth, as single floats.
+
+    Args:
+        model: an open model.
+        corpus: parallel text.
+        stride: of windows, in tokens; None is half of the context.
+
+    Raises:
+        ValueError: if a sentence has no token to average over.
+
+    Reference: as `states.sentence_means`.
+    """
+    return np.stack(
+        [
+            states.sentence_means(found, corpus.n_sentences).astype(np.float32)
+            for _, found in states.language_states(model, corpus, stride=stride)
+        ],
+        axis=1,
+    )
+
+
+def mismatched(
+    means: Float[np.ndarray, "tap language sentence width"], key: jax.Array
+) -> Float[np.ndarray, "tap language sentence width"]:
+    """Puts the sentences of each language in an order of its own.
+
+    Args:
+        means: from `sentence_states`.
+        key: of the orders.
+
+    Reference: our own definition; a negative control, without any translations.
+    """
+    n_languages, n_sentences = means.shape[1:3]
+    drawn = np.asarray(jax.random.bits(key, (n_languages, n_sentences)))
+    order = np.argsort(drawn, axis=1)
+    return np.take_along_axis(means, order[None, :, :, None], axis=2)
+
+
+def measured(
+    means: Float[np.ndarray, "tap language sentence width"], corpus: Corpus
+) -> Alignment:
+    """Measures the margins of all languages at every depth.
+
+    Args:
+        means: from `sentence_states`.
+        corpus: parallel text.
+
+    Reference: as `convergence.margins`.
+    """
+    margins = [convergence.margins(jnp.asarray(each)) for each in means]
+    return Alignment(
+        margins=np.asarray(margins, np.float64), text=np.array(corpus.groups)
+    )
+
+
+def at_peak(alignment: Alignment) -> Float[np.ndarray, "language sentence"]:
+    """Takes each language's margins at the depth at which all are the most alike.
+
+    Definition: of each sentence at the tap whose margin, averaged over languages and
+    the sentences of other texts, is the largest.
+
+    Args:
+        alignment: margins.
+
+    Reference: our own definition; `held_out.chosen_without`.
+    """
+    tap = held_out.chosen_without(alignment.margins.mean(axis=1), alignment.text)
+    languages = alignment.margins.swapaxes(0, 1)
+    return np.stack([held_out.taken(each, tap) for each in languages])
+
+
+def contrast(
+    alignment: Alignment,
+    here: Int[np.ndarray, " tap"],
+    there: Int[np.ndarray, " tap"],
+    key: jax.Array,
+) -> bca.Interval:
+    """Compares the best of some taps with the best of others.
+
+    Definition: the mean over sentences of a difference of margins averaged over
+    languages; the taps are chosen anew for each text, by the margins of all others.
+
+    Args:
+        alignment: margins.
+        here: taps that are claimed to be better.
+        there: the others.
+        key: of the resamples of texts.
+
+    Reference: our own definition; `held_out.chosen_without`, `bootstrap.interval`.
+    """
+    profile = alignment.margins.mean(axis=1)
+    best = [
+        held_out.taken(part, held_out.chosen_without(part, alignment.text))
+        for part in (profile[here], profile[there])
+    ]
+    resamples = bootstrap.resample(best[0] - best[1], alignment.text, key=key)
+    return bootstrap.interval(resamples)
+
+
+def peak_interval(alignment: Alignment, key: jax.Array) -> tuple[int, int]:
+    """Finds between which taps the largest margin lies in 95 % of resamples of texts.
+
+    Args:
+        alignment: margins.
+        key: of the resamples.
+
+    Reference: our own definition; percentiles, as nothing else suits a place.
+    """
+    low, high = np.quantile(peaks(alignment, key), [0.025, 0.975], method="nearest")
+    return int(low), int(high)
+
+
+def peaks(alignment: Alignment, key: jax.Array) -> Int[np.ndarray, " draw"]:
+    """Finds the tap with the largest margin in every resample of texts.
+
+    Args:
+        alignment: margins.
+        key: of the resamples.
+
+    Reference: our own definition.
+    """
+    profile = alignment.margins.mean(axis=1).T
+    resamples = bootstrap.resample(profile, alignment.text, key=key)
+    return np.asarray(jnp.argmax(resamples.replicate_sums, axis=1))
+
+
+def clouds(
+    means: Float[np.ndarray, "tap language sentence width"],
+    text: Int[np.ndarray, " sentence"],
+    key: jax.Array,
+) -> Float[np.ndarray, "bound measure tap"]:
+    """Measures distances and debiased CKA, with jackknife intervals over texts.
+
+    Definition: `convergence.distances` and `kernel_alignment`, averaged over languages.
+
+    Args:
+        means: from `sentence_states`.
+        text: of each sentence.
+        key: of the directions.
+
+    Returns:
+        Estimate, low and high of the distance and of CKA at every tap.
+
+    Reference: as named.
+    """
+    every = np.arange(len(text))
+    kept = [every, *(np.flatnonzero(text != each) for each in np.unique(text))]
+    found = []
+    for each in means:
+        grams = np.asarray(jax.vmap(similarity.gram)(jnp.asarray(each)))
+        found.append(
+            [
+                (
+                    convergence.distances(
+                        jnp.asarray(each[:, part]), key, projections=PROJECTIONS
+                    ),
+                    convergence.kernel_alignment(
+                        jnp.asarray(grams[:, part[:, None], part])
+                    ),
+                )
+                for part in kept
+            ]
+        )
+    values = np.asarray(found, np.float64).mean(axis=-1).transpose(1, 2, 0)
+    return np.stack([values[0], *jackknife_interval(values[0], values[1:])])
