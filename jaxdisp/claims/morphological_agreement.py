@@ -24,6 +24,8 @@ from jaxdisp.claims.experiment import Experiment, Outcome, Subject
 from jaxdisp.claims.finding import Claim, Finding, judge, not_applicable
 from jaxdisp.measure import agreement
 from jaxdisp.measure.minimal_pairs import Pair, languages_with_pairs, unit_numbers
+from jaxdisp.models import decoder
+from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import quantize
 from jaxdisp.models.shuffled import shuffled
 from jaxdisp.stats import two_groups
@@ -121,18 +123,10 @@ def _measured(
 ) -> tuple[agreement.Scores, Units]:
     """Scores of pairs in full precision, and of units in all four versions."""
     texts = agreement.encode(subject.model, pairs)
-    every = [1] * subject.model.config.n_layers
-    full = agreement.score(subject.model, texts)
-    rounded = agreement.score(
-        subject.model, texts, versions=(losses.rounded(subject),), assignment=every
-    )
     null_model = shuffled(subject.model, jax.random.fold_in(subject.key, 0))
-    null = agreement.score(null_model, texts)
-    null_rounded = agreement.score(
-        null_model,
-        texts,
-        versions=(quantize(null_model, subject.quantizer),),
-        assignment=every,
+    full, rounded = _both(subject.model, texts, losses.rounded(subject))
+    null, null_rounded = _both(
+        null_model, texts, quantize(null_model, subject.quantizer)
     )
     _, first = np.unique(number, return_index=True)
     names = tuple(dict.fromkeys(pair.language for pair in pairs))
@@ -143,6 +137,22 @@ def _measured(
         null=member_means(null.difference[-1], number),
         null_rounded=member_means(null_rounded.difference[-1], number),
     )
+
+
+def _both(
+    model: Model, texts: agreement.Texts, rounded: decoder.Parameters
+) -> tuple[agreement.Scores, agreement.Scores]:
+    """Scores in full precision, then with every layer rounded, by one program."""
+    no, yes = (
+        agreement.score(
+            model,
+            texts,
+            versions=(rounded,),
+            assignment=[version] * model.config.n_layers,
+        )
+        for version in (0, 1)
+    )
+    return no, yes
 
 
 def decide(units: Units, languages: tuple[str, ...]) -> tuple[Finding, ...]:
@@ -226,8 +236,9 @@ def _richer(units: Units, languages: tuple[str, ...]) -> Finding:
         found.estimate,
         (found.low, found.high),
         n_rich + n_other,
-        f"{n_rich} rich languages lose {found.estimate:+.2f} nats more than {n_other} "
-        f"others (p = {found.p_value:.2g} by exchange)",
+        f"{n_rich} rich languages lose {abs(found.estimate):.2f} nats "
+        f"{'more' if found.estimate > 0 else 'less'} than {n_other} others (p = "
+        f"{found.p_value:.2g} by exchange)",
         control=f"{null.estimate:+.2f} with shuffled weights" if null.low > 0 else None,
     )
 
@@ -257,7 +268,7 @@ def _settled(units: Units) -> Finding:
         _inside_range(first, last),
         len(units.language),
         f"read out early, half of it is there at {depth:.0%} of the depth "
-        f"[{first:.0%}, {last:.0%}]",
+        f"[{first:.0%}, {last:.0%}] (inside of 70 to 80 % counts positive)",
     )
 
 

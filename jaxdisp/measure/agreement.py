@@ -18,8 +18,9 @@ from jaxdisp.models import decoder, vocabulary
 from jaxdisp.models.model import Model
 from jaxdisp.result import result
 
-FEW_SHAPES = 2
 ROWS = 32
+MANY = 512
+"""Texts from which on a second shape saves more than it takes to compile."""
 
 
 @result
@@ -171,7 +172,7 @@ def score(
         sites[: len(assignment)] = assignment
     most = int(np.max(lengths - texts.first)) + 1
     ends = jnp.asarray(word_ends(model.tokenizer, model.config.vocabulary))
-    classes = padded_lengths(lengths, FEW_SHAPES)
+    classes = padded_lengths(lengths, 1 if len(lengths) < MANY else 2)
     log_p = np.zeros((n_layers + 1, len(lengths)))
     states = np.zeros((n_layers + 1, len(lengths), model.config.width), np.float32)
     for number, length in enumerate(classes):
