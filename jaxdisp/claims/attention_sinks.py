@@ -295,7 +295,7 @@ def decide_ends(
     if np.any(between <= 0) or np.any(ends <= 0):
         return not_applicable(ENDS, n_texts, "needs a change, but nothing has changed")
     contrast = np.log(ends / between)
-    low, high = jackknife_interval(contrast[0], contrast[1:])
+    low, high = jackknife_interval(contrast[:1], contrast[1:, None])
     pairs = [sum(pair) for pair in itertools.combinations(by_layer[0], 2)]
     claimed = by_layer[0, 0] + by_layer[0, -1]
     rank = int(np.sum(np.array(pairs) >= claimed * (1 - 1e-12)))
@@ -303,7 +303,7 @@ def decide_ends(
     return judge(
         ENDS,
         float(contrast[0]),
-        (float(low), float(high)),
+        (float(low[0]), float(high[0])),
         n_texts,
         f"the change there is {ends[0] / between[0]:.2f} times that between; {said}",
         control=None if rank <= 0.05 * len(pairs) else said,

@@ -129,7 +129,7 @@ def _bounded(
     """A number with its interval over texts; None where there is none."""
     if not np.all(np.isfinite(values)):
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
-    low, high = jackknife_interval(values[0], values[1:])
-    found = np.array([values[0], low, high])
+    low, high = jackknife_interval(values[:1], values[1:, None])
+    found = np.concatenate([values[:1], low, high])
     estimate, low, high = (np.exp(found) if log else found).tolist()
     return {name: estimate, f"{name}_low": low, f"{name}_high": high}

@@ -332,8 +332,8 @@ def _contrast(
 
 
 def _interval(values: Float[np.ndarray, " all"]) -> tuple[float, float]:
-    low, high = jackknife_interval(values[0], values[1:])
-    return float(low), float(high)
+    low, high = jackknife_interval(values[:1], values[1:, None])
+    return float(low[0]), float(high[0])
 
 
 def _as_well(

@@ -239,7 +239,7 @@ def depth_slope(
     if n_taps < 2:
         raise ValueError(f"a slope needs at least 2 taps, got {n_taps}")
     depth = np.arange(n_taps) - (n_taps - 1) / 2
-    return values @ (depth / np.sum(depth**2))
+    return np.asarray(values @ (depth / np.sum(depth**2)))
 
 
 def adding_up_slope(n_layers: int) -> float:
