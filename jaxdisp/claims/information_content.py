@@ -36,6 +36,7 @@ from jaxdisp.quant import moments
 from jaxdisp.result import result
 from jaxdisp.search import lattice
 from jaxdisp.stats.correlation import RankCorrelation, rank_correlation
+from jaxdisp.stats.jackknife import jackknife_interval
 
 MIN_LAYERS, MIN_TOKENS = 6, 500
 CONTROL_SENTENCES = 8
@@ -75,11 +76,14 @@ ENTROPY = Claim(
 class Layers:
     """Everything that the claims are about, by layer, and the control's.
 
-    `variance` is of all weights of a layer's matrices, `critical` in nats per sentence.
+    `variance` is of all weights of a layer's matrices, `critical` in nats per sentence,
+    with an interval over texts.
     """
 
     variance: Float[np.ndarray, " layer"]
     critical: Float[np.ndarray, " layer"]
+    critical_low: Float[np.ndarray, " layer"]
+    critical_high: Float[np.ndarray, " layer"]
     carried: Carried
     control_critical: Float[np.ndarray, " layer"]
     control: Carried
@@ -108,7 +112,7 @@ def run(subject: Subject) -> Outcome:
     lost = losses.layer_losses(subject)
     found = Layers(
         variance=weight_variance(subject.model),
-        critical=np.mean(lost.alone - lost.full, axis=(1, 2)),
+        **_critical(np.mean(lost.alone - lost.full, axis=1), subject.few.groups),
         carried=carried,
         control_critical=_control_critical(subject, null),
         control=layer_information.measure_carried(
@@ -167,6 +171,19 @@ def weight_variance(model: Model) -> Float[np.ndarray, " layer"]:
     return np.array(found)
 
 
+def _critical(
+    added: Float[np.ndarray, "layer sentence"], groups: tuple[int, ...]
+) -> dict[str, Float[np.ndarray, " layer"]]:
+    """Mean loss added by each layer, with an interval over texts."""
+    text = np.array(groups)
+    mean = added.mean(axis=1)
+    low, high = jackknife_interval(
+        mean,
+        np.stack([added[:, text != each].mean(axis=1) for each in np.unique(text)]),
+    )
+    return {"critical": mean, "critical_low": low, "critical_high": high}
+
+
 def _control_critical(subject: Subject, null: Model) -> Float[np.ndarray, " layer"]:
     n_layers = null.config.n_layers
     alone = lattice.one_quantized(n_layers)
@@ -196,23 +213,24 @@ def decide(
     Reference: our own definition.
     """
     findings, rows = [], []
+    depth = np.arange(len(found.variance), dtype=np.float64)
     real, null = found.carried, found.control
     tried = (
         (CLAIM, real.bits, null.bits, "bits about the input token"),
         (CRITICAL, found.critical, found.control_critical, "loss when quantized alone"),
         (ENTROPY, real.entropy, null.entropy, "entropy per component"),
     )
+    deeper = _correlated(depth, found.variance, key, draws)
     for number, (claim, values, control, name) in enumerate(tried):
         own = jax.random.fold_in(key, number)
         seen = _correlated(found.variance, values, own, draws)
         other = _correlated(found.variance, control, own, draws)
         others = _left_out(found.variance, values, own)
-        findings.append(_judged(claim, len(values), seen, other, others))
+        findings.append(_judged(claim, len(values), seen, other, others, deeper))
         rows.append(_correlation_row("weight variance", name, seen))
         rows.append(_correlation_row("weight variance", f"{name}, shuffled", other))
-    depth = np.arange(len(found.variance), dtype=np.float64)
+    rows.append(_correlation_row("layer number", "weight variance", deeper))
     further = (
-        (depth, "layer number", found.variance, "weight variance"),
         (depth, "layer number", real.bits, "bits about the input token"),
         (depth, "layer number", null.bits, "bits about the input token, shuffled"),
         (found.variance, "weight variance", real.before, "bits about the token before"),
@@ -256,6 +274,7 @@ def _judged(
     seen: RankCorrelation | None,
     control: RankCorrelation | None,
     others: Float[np.ndarray, " layer"],
+    depth: RankCorrelation | None,
 ) -> Finding:
     if seen is None:
         reason = "needs layers that differ, and numbers in all of them"
@@ -267,9 +286,9 @@ def _judged(
         seen.estimate,
         (seen.low, seen.high),
         n_layers,
-        f"permutation p {seen.p_value:.2g}, {others[0]:.2f} without layer 0 "
-        f"({others.min():.2f} to {others.max():.2f} without any one), "
-        f"{shuffled_too} with shuffled weights",
+        f"p {seen.p_value:.2g}, {others[0]:.2f} without layer 0 ({others.min():.2f} to "
+        f"{others.max():.2f} without any one), {shuffled_too} with shuffled weights, "
+        f"of depth and variance {'none' if depth is None else f'{depth.estimate:.2f}'}",
         control=f"{shuffled_too} with shuffled weights" if objects else None,
     )
 
@@ -287,6 +306,8 @@ def _rows(found: Layers) -> Rows:
     columns: dict[str, np.ndarray] = {
         "weight_variance": found.variance,
         "critical": found.critical,
+        "critical_low": found.critical_low,
+        "critical_high": found.critical_high,
         "control_critical": found.control_critical,
     }
     for prefix, carried in (("", found.carried), ("control_", found.control)):

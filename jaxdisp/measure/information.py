@@ -42,7 +42,8 @@ def gaussian_entropy(
     channels = covariance.shape[-1]
     sign, size = np.linalg.slogdet(covariance.astype(np.float64))
     size = np.where(sign > 0, size, -np.inf)
-    return channels * UNIT_ENTROPY + (size - _log_determinant_bias(channels, n)) / 2
+    bias = _log_determinant_bias(channels, n)
+    return np.asarray(channels * UNIT_ENTROPY + (size - bias) / 2)
 
 
 def _log_determinant_bias(channels: int, n: int | None) -> float:
@@ -90,7 +91,8 @@ def gaussian_information(
     both = gaussian_entropy(covariance, n)
     # a singular side makes the whole singular, and nothing can be said of it
     defined = np.isfinite(left) & np.isfinite(right)
-    return np.where(defined, np.where(defined, left + right, 0.0) - both, np.nan)
+    sides = np.where(defined, left, 0.0) + np.where(defined, right, 0.0)
+    return np.where(defined, sides - np.where(defined, both, 0.0), np.nan)
 
 
 def signal_information(
@@ -111,7 +113,7 @@ def signal_information(
     Reference: Cover and Thomas 2006, theorem 10.3.2 (the rate of a Gaussian source).
     """
     with np.errstate(divide="ignore"):
-        return 0.5 * (np.log(signal) - np.log(noise))
+        return np.asarray(0.5 * (np.log(signal) - np.log(noise)))
 
 
 def principal_axes(
