@@ -23,9 +23,15 @@ class Alignment:
     text: Int[np.ndarray, " sentence"]
 
 
-def sentence_states(
-    model: Model, corpus: Corpus, stride: int | None
-) -> Float[np.ndarray, "tap language sentence width"]:
+@result
+class SentenceStates:
+    """Mean states of sentences, and how many tokens each is the mean of."""
+
+    means: Float[np.ndarray, "tap language sentence width"]
+    tokens: Int[np.ndarray, "language sentence"]
+
+
+def sentence_states(model: Model, corpus: Corpus, stride: int | None) -> SentenceStates:
     """Averages the states of every sentence at every depth, as single floats.
 
     Args:
@@ -38,13 +44,41 @@ def sentence_states(
 
     Reference: as `states.sentence_means`.
     """
+    n = corpus.n_sentences
+    means, tokens = [], []
+    for _, found in states.language_states(model, corpus, stride=stride):
+        means.append(states.sentence_means(found, n).astype(np.float32))
+        tokens.append(np.bincount(found.sentence[found.place > 0], minlength=n))
+    return SentenceStates(means=np.stack(means, axis=1), tokens=np.stack(tokens))
+
+
+def without_length(
+    found: SentenceStates,
+) -> Float[np.ndarray, "tap language sentence width"]:
+    """Removes from states what is linear in the number of tokens and its logarithm.
+
+    Translations are alike in length, and the mean of the positions' embeddings tells
+    it, so that lengths would pass for meaning; alignment would be a property of the
+    tokenizer.
+
+    Args:
+        found: from `sentence_states`.
+
+    Raises:
+        ValueError: if there are fewer than 4 sentences.
+
+    Reference: our own definition; `similarity.without`.
+    """
+    lengths = np.stack([found.tokens, np.log(found.tokens)], axis=-1)
     return np.stack(
         [
-            states.sentence_means(found, corpus.n_sentences).astype(np.float32)
-            for _, found in states.language_states(model, corpus, stride=stride)
-        ],
-        axis=1,
-    )
+            [
+                similarity.without(own, length)
+                for own, length in zip(tap, lengths, strict=True)
+            ]
+            for tap in found.means
+        ]
+    ).astype(np.float32)
 
 
 def mismatched(
@@ -53,7 +87,7 @@ def mismatched(
     """Puts the sentences of each language in an order of its own.
 
     Args:
-        means: from `sentence_states`.
+        means: from `without_length`, or with it.
         key: of the orders.
 
     Reference: our own definition; a negative control, without any translations.
@@ -70,7 +104,7 @@ def measured(
     """Measures the margins of all languages at every depth.
 
     Args:
-        means: from `sentence_states`.
+        means: from `without_length`, or with it.
         corpus: parallel text.
 
     Reference: as `convergence.margins`.
@@ -153,16 +187,15 @@ def peaks(alignment: Alignment, key: jax.Array) -> Int[np.ndarray, " draw"]:
 
 
 def clouds(
-    means: Float[np.ndarray, "tap language sentence width"],
-    text: Int[np.ndarray, " sentence"],
-    key: jax.Array,
+    found: SentenceStates, text: Int[np.ndarray, " sentence"], key: jax.Array
 ) -> Float[np.ndarray, "bound measure tap"]:
     """Measures distances and debiased CKA, with jackknife intervals over texts.
 
-    Definition: `convergence.distances` and `kernel_alignment`, averaged over languages.
+    Definition: averaged over languages, `convergence.distances` of the states as they
+    are and `convergence.kernel_alignment` of those without length.
 
     Args:
-        means: from `sentence_states`.
+        found: from `sentence_states`.
         text: of each sentence.
         key: of the directions.
 
@@ -173,14 +206,14 @@ def clouds(
     """
     every = np.arange(len(text))
     kept = [every, *(np.flatnonzero(text != each) for each in np.unique(text))]
-    found = []
-    for each in means:
+    measured = []
+    for raw, each in zip(found.means, without_length(found), strict=True):
         grams = np.asarray(jax.vmap(similarity.gram)(jnp.asarray(each)))
-        found.append(
+        measured.append(
             [
                 (
                     convergence.distances(
-                        jnp.asarray(each[:, part]), key, projections=PROJECTIONS
+                        jnp.asarray(raw[:, part]), key, projections=PROJECTIONS
                     ),
                     convergence.kernel_alignment(
                         jnp.asarray(grams[:, part[:, None], part])
@@ -189,5 +222,5 @@ def clouds(
                 for part in kept
             ]
         )
-    values = np.asarray(found, np.float64).mean(axis=-1).transpose(1, 2, 0)
+    values = np.asarray(measured, np.float64).mean(axis=-1).transpose(1, 2, 0)
     return np.stack([values[0], *jackknife_interval(values[0], values[1:])])

@@ -7,6 +7,7 @@ layers or of pairs is the caller's `vmap`.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 MIN_FOR_CKA = 4
@@ -239,6 +240,33 @@ def cosine_distance(
     Reference: our own definition.
     """
     return jnp.sum((_unit(x) - _unit(y)) ** 2, axis=1) / 2
+
+
+def without(
+    x: Float[np.ndarray, "sentence channel"],
+    covariates: Float[np.ndarray, "sentence covariate"],
+) -> Float[np.ndarray, "sentence channel"]:
+    """Removes from states what is linear in something known of the sentences.
+
+    Definition: residuals of least squares on a constant and the covariates, in float64.
+    Sentences and their translations are alike in length, and states tell how long a
+    sentence is: without this, alignment would be that of lengths.
+
+    Args:
+        x: states of one language, in any unit.
+        covariates: of its sentences, such as their number of tokens.
+
+    Raises:
+        ValueError: if there are no more sentences than covariates and one.
+
+    Reference: our own definition; Frisch and Waugh 1933, Econometrica 1.
+    """
+    n, n_covariates = covariates.shape
+    _checked(n, n_covariates + 2, f"what {n_covariates} covariates leave")
+    design = np.column_stack([np.ones(n), covariates - covariates.mean(axis=0)])
+    design[:, 1:] /= np.maximum(np.abs(design[:, 1:]).max(axis=0), 1e-300)
+    real = np.asarray(x, np.float64)
+    return real - design @ np.linalg.lstsq(design, real)[0]
 
 
 def _product(x: Array, y: Array) -> Array:

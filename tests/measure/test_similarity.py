@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -206,6 +207,28 @@ def test_the_order_of_sentences_does_not_matter(order, seed):
     )
 
 
+def test_what_is_linear_in_a_covariate_is_removed():
+    length = np.array([[4.0], [9], [2], [7], [7], [3], [12], [5], [6]])
+    x = states(20).astype(float)
+    slope = states(21, 1).astype(float)
+    once = similarity.without(x, length)
+    np.testing.assert_allclose(length.T @ once, 0.0, atol=1e-12)
+    np.testing.assert_allclose(once.mean(axis=0), 0.0, atol=1e-12)
+    # one channel at a time, by SciPy
+    for channel in range(CHANNELS):
+        fit = scipy.stats.linregress(length[:, 0], x[:, channel])
+        expected = x[:, channel] - fit.intercept - fit.slope * length[:, 0]
+        np.testing.assert_allclose(once[:, channel], expected, atol=1e-12)
+    again = similarity.without(x + 50 * length @ slope + 3, length)
+    np.testing.assert_allclose(again, once, atol=1e-10)
+
+
+def test_a_constant_covariate_removes_the_mean_alone():
+    x = states(22).astype(float)
+    found = similarity.without(x, np.full((SENTENCES, 1), 7.0))
+    np.testing.assert_allclose(found, x - x.mean(axis=0), atol=1e-12)
+
+
 def test_errors_say_what_is_needed():
     with pytest.raises(ValueError, match="a margin needs at least 2 sentences, got 1"):
         similarity.margins(jnp.ones((1, 1)))
@@ -213,3 +236,5 @@ def test_errors_say_what_is_needed():
         similarity.retrieval(jnp.ones((1, 1)))
     with pytest.raises(ValueError, match="at least 4 sentences, got 3"):
         similarity.linear_cka(jnp.ones((3, 2)), jnp.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"2 covariates leave needs at least 4 .* 3"):
+        similarity.without(np.ones((3, 2)), np.ones((3, 2)))
