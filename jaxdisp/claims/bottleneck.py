@@ -27,6 +27,7 @@ from jaxdisp.stats.jackknife import bonferroni_level, jackknife_interval
 
 TOKENS_PER_DIMENSION = 10
 LEAST_TEXTS, LEAST_LAYERS = 4, 5
+PERMUTATIONS = 10_000
 MOST_BYTES = 8e9
 """What the pooled outer products of all texts and states may take."""
 
@@ -175,7 +176,7 @@ def decide_criticality(
     n_layers = len(dimension)
     if np.ptp(dimension) == 0 or np.ptp(lost) == 0:
         return not_applicable(CRITICALITY, n_layers, "all layers are alike")
-    found = rank_correlation(-dimension, lost, key=key)
+    found = rank_correlation(-dimension, lost, key=key, draws=PERMUTATIONS)
     left = [
         _spearman(np.delete(-dimension, layer), np.delete(lost, layer))
         for layer in range(n_layers)

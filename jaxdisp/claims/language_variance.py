@@ -163,9 +163,9 @@ def decide(claim: Claim, found: Variances) -> Finding:
     if scale == 0:
         return not_applicable(claim, n_texts, "all languages are alike in all layers")
     chosen = lattice.gateways(n_layers)
-    estimate = _difference(found.excess, chosen) / scale
+    estimate = float(_difference(found.excess, chosen)) / scale
     left = _difference(found.left_excess, chosen) / found.left_observed.mean(axis=1)
-    low, high = jackknife_interval(np.array(estimate), left, level=LEVEL)
+    bounds = jackknife_interval(np.array([estimate]), left[:, None], level=LEVEL)
     sets = set_contrast(found.excess, chosen)
     shuffles = _difference(found.shuffled, chosen) / scale
     share = (1 + np.sum(shuffles >= estimate)) / (1 + len(shuffles))
@@ -177,8 +177,8 @@ def decide(claim: Claim, found: Variances) -> Finding:
     largest = int(np.argmax(found.excess))
     return judge(
         claim,
-        float(estimate),
-        (float(low), float(high)),
+        estimate,
+        (bounds[0].item(), bounds[1].item()),
         n_texts,
         f"layers {', '.join(map(str, chosen))} rank {sets.rank} of {sets.n_sets} sets; "
         f"the largest variance is after layer {largest}",
@@ -189,7 +189,9 @@ def decide(claim: Claim, found: Variances) -> Finding:
 def _difference(values: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
     """The mean of the chosen layers less that of the others, on the last axis."""
     inside = np.isin(np.arange(values.shape[-1]), chosen)
-    return values[..., inside].mean(axis=-1) - values[..., ~inside].mean(axis=-1)
+    return np.asarray(
+        values[..., inside].mean(axis=-1) - values[..., ~inside].mean(axis=-1)
+    )
 
 
 def _missing(subject: Subject) -> str | None:

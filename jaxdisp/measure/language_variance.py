@@ -17,9 +17,11 @@ LEAST_TOKENS = 8
 class TextSums:
     """Sums over the tokens of each language in each block of texts, at every tap.
 
-    `sums` and `squares` are those of the states and their squares, after the mean state
-    of the first language has been taken off, which changes no variance.
+    `sums` and `squares` are those of the states and their squares, after `origin`, the
+    mean state of the first language, has been taken off, which changes no variance.
     """
+
+    origin: Float[np.ndarray, "tap width"]
 
     counts: Float[np.ndarray, "language text"]
     sums: Float[np.ndarray, "tap language text width"]
@@ -37,7 +39,7 @@ class Profiles:
     """
 
     means: Float[np.ndarray, "language text width"]
-    spreads: Float[np.ndarray, "language text width"]
+    spreads: Float[np.ndarray, "language text channel"]
 
 
 def text_sums(
@@ -48,6 +50,9 @@ def text_sums(
     Args:
         languages: as from `states.language_states`.
         groups: text of each sentence.
+
+    Raises:
+        ValueError: if there are no languages.
 
     Reference: our own definition.
     """
@@ -65,7 +70,10 @@ def text_sums(
                 own[:, tap, text] = values.sum(axis=0), (values**2).sum(axis=0)
         sums.append(own[0])
         squares.append(own[1])
+    if origin is None:
+        raise ValueError("there are no states of any language")
     return TextSums(
+        origin=origin,
         counts=np.array(counts),
         sums=np.stack(sums, axis=1),
         squares=np.stack(squares, axis=1),
@@ -120,13 +128,13 @@ def profiles(found: TextSums, tap: int) -> Profiles:
     )
     total = float(np.sum(variance + mean**2) / len(mean))
     total -= float(np.sum(mean.mean(axis=0) ** 2))
-    # far below what float32 states can resolve a channel has no variance
-    least = 1e-12 * np.maximum(variance.max(axis=(0, 1)), np.finfo(np.float32).tiny)
+    # what deviates less than float32 states can is constant
+    least = np.finfo(np.float32).eps ** 2 * found.origin[tap] ** 2
     alive = np.all(np.minimum(variance, left_variance) > least, axis=(0, 1))
     logs, left_logs = np.log(variance[..., alive]), np.log(left_variance[..., alive])
     return Profiles(
         means=(n_texts * mean - (n_texts - 1) * left_mean)
-        / np.sqrt(total if total > 0 else 1.0),
+        / np.sqrt(total if total > least.sum() else 1.0),
         spreads=(n_texts * logs - (n_texts - 1) * left_logs)
         / np.sqrt(max(logs.shape[-1], 1)),
     )

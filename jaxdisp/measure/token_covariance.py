@@ -74,7 +74,7 @@ def covariances(
             sums = _sums(states.values[tap], origin[tap], places)
             own.append(_reduced(*sums))
             spectra.append(_eigenvalues(counts, *sums))
-            share = tuple(part / counts.sum() for part in sums)
+            share = tuple(part / max(counts.sum(), 1.0) for part in sums)
             if len(pooled) == number:
                 pooled.append(share)
             else:
@@ -83,7 +83,7 @@ def covariances(
         n_tokens.append(int(counts.sum()))
         each.append(_collected(counts, own))
         eigenvalues.append(np.stack(spectra))
-    weights = [moments.counts / moments.counts.sum() for moments in each]
+    weights = [m.counts / max(m.counts.sum(), 1.0) for m in each]
     together = np.sum(weights, axis=0)
     return Covariances(
         languages=tuple(names),
@@ -115,7 +115,7 @@ def dimensions(
     Reference: Gao et al. 2017, bioRxiv 214262, section 4.1 (the ratio).
     """
     total = weights @ moments.counts
-    w = weights / total[:, None]
+    w = weights / np.where(total > 0, total, 1.0)[:, None]
     sum_of = ft.partial(np.einsum, optimize=True)
     mean_square = sum_of("dg,dh,tgh->dt", w, w, moments.inner)
     trace = w @ moments.traces.T - mean_square
@@ -159,7 +159,8 @@ def _reduced(sums: np.ndarray, products: np.ndarray) -> tuple[np.ndarray, ...]:
 def _eigenvalues(
     counts: np.ndarray, sums: np.ndarray, products: np.ndarray
 ) -> Float[np.ndarray, " width"]:
-    n, width = counts.sum(), sums.shape[1]
+    # of no tokens everything is 0
+    n, width = counts.sum() or 1.0, sums.shape[1]
     mean = sums.sum(axis=0) / n
     covariance = products.sum(axis=0) / n - np.outer(mean, mean)
     return np.maximum(np.linalg.eigvalsh(covariance), 0.0).reshape(width)
