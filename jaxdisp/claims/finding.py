@@ -90,9 +90,8 @@ def judge(
         why = f"but the control shows it as well: {control}"
     else:
         why = (
-            f"it does not exclude {claim.support:g}; this many could have shown an "
-            f"effect of {smallest_detectable(low, high) + claim.support:.2g} in four "
-            "cases of five"
+            f"it does not exclude {claim.support:g}; data like these show an effect of "
+            f"{smallest_detectable(low, high) + claim.support:.2g} four times in five"
         )
     return Finding(
         id=claim.id,

@@ -27,8 +27,8 @@ def judged(low, high, **changes):
         (0.1, 0.5, "holds", "seen; all of it is above 0"),
         (-0.1, 0.1, "fails", "seen; all of it is below 0.2"),
         (0.05, 0.15, "fails", "seen; all of it is below 0.2"),
-        (-0.1, 0.5, "inconclusive", "seen; it does not exclude 0; this many could"),
-        (-0.1, 0.2, "inconclusive", "an effect of 0.21 in four"),
+        (-0.1, 0.5, "inconclusive", "seen; it does not exclude 0; data like"),
+        (-0.1, 0.2, "inconclusive", "an effect of 0.21 four times in five"),
     ],
 )
 def test_verdicts(low, high, verdict, reason):
