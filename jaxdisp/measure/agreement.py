@@ -65,9 +65,9 @@ def word_ends(
 ) -> Bool[np.ndarray, " vocabulary"]:
     """Says which tokens end the word before them.
 
-    Definition: those whose text, written after a letter, begins with a space,
-    punctuation or a symbol, and those without text, such as the end of a text. All
-    tokens, if there is no such one.
+    Definition: those whose text, written after a letter, begins with something else
+    than a letter, mark, digit or joiner, and those without text, such as the end of a
+    text. All tokens, if there is no such one.
 
     Args:
         tokenizer: the vocabulary.
@@ -87,7 +87,8 @@ def word_ends(
 def _is_end(character: str) -> bool:
     if not character or character == "\ufffd":  # the latter: part of a character
         return not character
-    return unicodedata.category(character)[0] in "ZPS" or character.isspace()
+    category = unicodedata.category(character)
+    return category[0] not in "LMN" and category != "Cf"  # Cf: joiners within words
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

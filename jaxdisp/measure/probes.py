@@ -1,5 +1,6 @@
 """Linear probes: what can be read off hidden states, and what a probe learns anyway."""
 
+import functools as ft
 from typing import Any
 
 import jax
@@ -39,12 +40,17 @@ def standardized(
 
     Reference: our own definition.
     """
-    centred = states - states.mean(axis=1, keepdims=True)
+    values = states.astype(np.float64)
+    centred = values - values.mean(axis=1, keepdims=True)
     spread = np.sqrt(np.mean(centred**2, axis=1, keepdims=True))
-    scale = np.where(spread > 0, spread, 1.0) * np.sqrt(states.shape[-1])
-    return (centred / scale).astype(np.float32)
+    rounding = 1e-6 * np.abs(values).max(axis=1, keepdims=True)  # of float32
+    scaled = np.divide(
+        centred, spread, out=np.zeros_like(centred), where=spread > rounding
+    )
+    return (scaled / np.sqrt(states.shape[-1])).astype(np.float32)
 
 
+@ft.partial(jax.jit, static_argnames="steps")
 def fit(
     inputs: Float[Array, "item width"],
     labels: Float[Array, " item"],

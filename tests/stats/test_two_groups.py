@@ -75,11 +75,11 @@ def test_interval_moves_with_the_values_and_turns_with_the_groups(one, other, sh
 
 
 def test_interval_covers_at_least_as_often_as_it_says():
-    noise = np.array(jax.random.laplace(jax.random.key(1), (400, 9)), np.float64)
+    noise = np.array(jax.random.laplace(jax.random.key(1), (200, 9)), np.float64)
     found = [two_groups.difference(row[:5] + 2.0, row[5:]) for row in noise]
     missed = sum(not each.low <= 2.0 <= each.high for each in found)
-    # the exact rate is 2 x 3 / 126 or 4.8 %, 19 of 400; 36 is four deviations above
-    assert 4 <= missed <= 36
+    # the exact rate is 2 x 3 / 126 or 4.8 %, 9.5 of 200; 22 is four deviations above
+    assert 1 <= missed <= 22
 
 
 def test_small_groups_are_refused():
