@@ -9,6 +9,7 @@ import pytest
 
 from jaxdisp import measure, models
 from jaxdisp.claims import attention_sinks, sink_tables, subjects
+from jaxdisp.models import Quantizer, quantize
 from jaxdisp.report.hypotheses import attention_sinks as figures
 from tests.measure import tiny
 from tests.models import small
@@ -192,6 +193,18 @@ def test_a_model_of_sinks_and_one_that_looks_everywhere_alike(corpus, tmp_path):
     # float32 shares of 1
     np.testing.assert_allclose(measured.first, 0.0, rtol=0, atol=1e-6)
     np.testing.assert_allclose(measured.other, 0.0, rtol=0, atol=1e-6)
+
+
+def test_quantized_is_what_a_model_of_rounded_weights_does(corpus, tmp_path):
+    model = models.load(small.write(tmp_path, tiny.entries()))
+    subject = subjects.make_subject(model, corpus, few=6, quantizer=Quantizer(bits=3))
+    found = attention_sinks.measured(subject)
+    other = dataclasses.replace(model, params=quantize(model, subject.quantizer))
+    expected = attention_sinks.measured(dataclasses.replace(subject, model=other))
+    # two runs of one float32 program
+    np.testing.assert_allclose(found.rounded, expected.first, rtol=0, atol=1e-6)
+    assert np.abs(found.rounded - found.first).mean() > 1e-2
+    assert np.all(found.shift >= np.abs(found.rounded - found.first) - 1e-6)
 
 
 def test_a_model_without_attention_is_told(corpus, tmp_path):
