@@ -6,9 +6,45 @@ from collections.abc import Sequence
 
 import jax
 
+from jaxdisp.claims import (
+    attention_sinks,
+    bottleneck,
+    causal_tracing,
+    error_correlation,
+    gateway_regression,
+    gateway_structure,
+    information_content,
+    information_flow,
+    language_variance,
+    mean_field,
+    morphological_agreement,
+    rate_distortion,
+    redundancy,
+    relative_error,
+    representation_convergence,
+    residual_propagation,
+)
 from jaxdisp.claims.experiment import Experiment, Outcome, Subject
 
-EXPERIMENTS: tuple[Experiment, ...] = ()
+EXPERIMENTS: tuple[Experiment, ...] = (
+    information_content.EXPERIMENT,
+    relative_error.EXPERIMENT,
+    language_variance.EXPERIMENT,
+    residual_propagation.EXPERIMENT,
+    gateway_structure.EXPERIMENT,
+    error_correlation.EXPERIMENT,
+    bottleneck.EXPERIMENT,
+    morphological_agreement.EXPERIMENT,
+    representation_convergence.EXPERIMENT,
+    rate_distortion.EXPERIMENT,
+    information_flow.EXPERIMENT,
+    causal_tracing.EXPERIMENT,
+    mean_field.EXPERIMENT,
+    attention_sinks.EXPERIMENT,
+    gateway_regression.EXPERIMENT,
+    redundancy.EXPERIMENT,
+)
+"""In the order in which the research notes have them."""
 
 
 def find(ids: Sequence[str]) -> tuple[Experiment, ...]:
