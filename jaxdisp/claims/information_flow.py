@@ -23,6 +23,7 @@ from jaxdisp.measure import states
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.disparity import contrast, weights_of
 from jaxdisp.measure.kept_information import (
+    COMPONENTS,
     MIN_TOKENS,
     Kept,
     check_neighbours,
@@ -106,25 +107,16 @@ def run(subject: Subject) -> Outcome:
     for full, rounded, group in _paired(
         model, losses.rounded(subject), subject.corpus, subject.stride
     ):
-        n = full.shape[1] - int(np.bincount(group).max())
-        if n < MIN_TOKENS:
-            return _nothing(
-                n,
-                f"needs at least {MIN_TOKENS} tokens in every language with any one "
-                f"text left out, got {n}",
-            )
-        if not (np.all(np.isfinite(full)) and np.all(np.isfinite(rounded))):
-            return _nothing(n, "needs activations that are finite numbers")
+        lacking = _lacking(full, rounded, group, MIN_TOKENS)
+        if lacking is not None:
+            return _nothing(len(group), lacking)
         kept.append(_kept(full, rounded, group, cloud_key))
         checks.append(check_neighbours(full[-1], rounded[-1]))
-        counts.append(full.shape[1] / subject.corpus.n_sentences)
-    null = shuffled(model, order_key)
-    control = [
-        _kept(full, rounded, group, cloud_key)
-        for full, rounded, group in _paired(
-            null, quantize(null, subject.quantizer), subject.few, subject.stride
-        )
-    ]
+        counts.append(len(group) / subject.corpus.n_sentences)
+    if not all(np.all(np.isfinite(each.left_out)) for each in kept):
+        reason = "needs noise: quantized activations equal the others, or are constant"
+        return _nothing(len(kept), reason)
+    control = _control(subject, order_key, cloud_key)
     lost = losses.layer_losses(subject)
     chosen = contrast(languages, model.training_bytes)
     flow = Flow(
@@ -150,6 +142,51 @@ def run(subject: Subject) -> Outcome:
             "trend": flow_tables.trend_rows(kept, control),
         },
     )
+
+
+def _control(
+    subject: Subject, order_key: PRNGKeyArray, cloud_key: PRNGKeyArray
+) -> list[Kept]:
+    """What is kept in the model with shuffled weights; NaN where that can not be had.
+
+    Of its few sentences there may be too few tokens, and some decoders overflow.
+    """
+    null = shuffled(subject.model, order_key)
+    n_groups, n_layers = len(set(subject.few.groups)), null.config.n_layers
+    nothing = np.full(n_layers, np.nan)
+    missing = Kept(
+        bits=nothing,
+        left_out=np.full((n_groups, n_layers), np.nan),
+        signal=nothing,
+        noise=nothing,
+        moved=nothing,
+    )
+    pairs = _paired(
+        null, quantize(null, subject.quantizer), subject.few, subject.stride
+    )
+    return [
+        _kept(full, rounded, group, cloud_key)
+        if _lacking(full, rounded, group, 4 * COMPONENTS) is None
+        else missing
+        for full, rounded, group in pairs
+    ]
+
+
+def _lacking(
+    full: np.ndarray, rounded: np.ndarray, group: np.ndarray, least: int
+) -> str | None:
+    """What is missing in a language, in words; None if nothing is."""
+    n = len(group) - int(np.bincount(group).max())
+    if n < least:
+        return (
+            f"needs at least {least} tokens in every language with any one text left "
+            f"out, got {n}"
+        )
+    if not (np.all(np.isfinite(full)) and np.all(np.isfinite(rounded))):
+        return "needs activations that are finite numbers"
+    if np.array_equal(full, rounded):
+        return "needs a quantizer that changes the layers' activations"
+    return None
 
 
 def _nothing(n: int, reason: str) -> Outcome:
@@ -206,9 +243,6 @@ def decide(
 
     Reference: our own definition.
     """
-    if not np.all(np.isfinite(flow.bits)) or not np.all(np.isfinite(flow.left_out)):
-        reason = "needs noise: quantized activations equal the others, or are constant"
-        return _nothing(len(flow.bits), reason).findings
     resource_key, rank_key = jax.random.split(key)
     return (
         _decay(flow),

@@ -97,7 +97,7 @@ def measure_carried(tokens: Tokens, key: PRNGKeyArray) -> Carried:
     guess by frequency, for classes that are the frequent tokens and all others
     together. Their interval is of the difference to the mean over layers, from which it
     is drawn, by a jackknife over the held-out texts: layers see the same texts, and it
-    is the layers that are compared.
+    is the layers that are compared. All is NaN if the states are not finite.
 
     Args:
         tokens: with states.
@@ -105,6 +105,10 @@ def measure_carried(tokens: Tokens, key: PRNGKeyArray) -> Carried:
 
     Reference: our own definition.
     """
+    if not np.all(np.isfinite(tokens.values)):
+        nothing = np.full(len(tokens.values), np.nan)
+        names = (field.name for field in dataclasses.fields(Carried))  # pyright: ignore
+        return Carried(**dict.fromkeys(names, nothing))
     part = reconstruction.split_texts(tokens.group)
     held_out = tokens.group[part == reconstruction.HELD_OUT]
     gains = []

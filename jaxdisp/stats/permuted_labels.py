@@ -7,7 +7,7 @@ from jaxtyping import Float, PRNGKeyArray
 
 def label_p_value(
     values: Float[np.ndarray, " member"],
-    weights: Float[np.ndarray, " member"],
+    weights: Float[np.ndarray, " weighted"],
     *,
     key: PRNGKeyArray,
     draws: int = 10_000,
