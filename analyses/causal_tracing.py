@@ -35,7 +35,7 @@ class Config:
     seed: int = 0
 
 
-SMOKE = Config(languages=("en", "sw"), few=4)
+SMOKE = Config(languages=("zh",), few=8)
 
 
 def main(config: Config) -> None:

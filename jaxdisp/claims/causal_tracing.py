@@ -10,6 +10,7 @@ prediction and nothing else; "fifths" of a sentence show where in it the damage 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -23,8 +24,9 @@ from jaxdisp.measure import disparity, tracing
 from jaxdisp.search import lattice
 from jaxdisp.stats import correlation
 
-LAYERS, TEXTS, SENTENCES = 5, 4, 16
-"""At least so many layers and texts; at most so many sentences per language."""
+LAYERS, TEXTS, SENTENCES = 6, 8, 16
+"""At least so many layers, of which one triple can be special, and texts, since
+resampling fewer gives intervals that are too narrow; at most so many sentences."""
 STATE, UPDATE = range(2)
 ALL = tracing.PARTS.index("all")
 CORRECTION = 1
@@ -162,14 +164,26 @@ def decide(
 def _shares(
     traces: tracing.Traces, groups: np.ndarray, *, key: PRNGKeyArray
 ) -> dict[str, tracing.Shares]:
-    return {
-        name: tracing.shares(nats, traces.damage, groups, key=key)
-        for name, nats in (
-            ("restored", traces.restored),
-            ("placebo", traces.placebo),
-            ("produced", traces.produced),
-        )
+    """Of everything that was patched, in one resampling."""
+    kinds = {
+        "restored": traces.restored,
+        "placebo": traces.placebo,
+        "produced": traces.produced,
     }
+    size = traces.damage.shape
+    flat = np.concatenate([nats.reshape(-1, *size) for nats in kinds.values()])
+    whole = tracing.shares(flat, traces.damage, groups, key=key)
+    found, first = {}, 0
+    for name, nats in kinds.items():
+        shape, start = nats.shape[:-2], first
+        first += int(np.prod(shape))
+
+        def part(x: Any, start: int = start, shape: Any = shape) -> Any:
+            own = x[start : start + int(np.prod(shape))]
+            return own.reshape(*shape, *own.shape[1:])
+
+        found[name] = jax.tree.map(part, whole)
+    return found
 
 
 def _gateways(
@@ -268,7 +282,7 @@ def _directions(whole: dict[str, tracing.Shares], *, key: PRNGKeyArray) -> Findi
     found = correlation.rank_correlation(restored, produced, key=key)
     remark = f"r = {found.estimate:.2f} (p = {found.p_value:.2g} by permutation)"
     rest = restored[1:], produced[1:]
-    if n_layers > LAYERS and all(np.ptp(side) > 0 for side in rest):
+    if all(np.ptp(side) > 0 for side in rest):
         without = correlation.rank_correlation(*rest, key=key)
         remark += f", {without.estimate:.2f} without layer 0"
     return judge(DIRECTIONS, found.estimate, (found.low, found.high), n_layers, remark)

@@ -85,12 +85,12 @@ def _profiles(ax: matplotlib.axes.Axes, rows: Rows) -> None:
         layers = np.arange(len(share)) + shift
         ax.plot(layers, share, "o", color=colour, ms=4, label=name)
         ax.vlines(layers, low, high, color=colour, lw=1)
-    highest = float(np.nanmax([line.get_ydata() for line in ax.lines], initial=1.0))
+    restored = _chosen(rows, "restored", "update", "all")
+    highest = 100 * float(np.nanmax(restored[0], initial=0.01))
     placebo = 100 * _chosen(rows, "placebo", PLACEBOS[1], "all")[0]
     shown = np.where(placebo > -2 * highest, placebo, np.nan)
-    name = "placebo: another's correction of the state"
-    some = " (lower ones not drawn)" if np.any(np.isnan(shown)) else ""
-    ax.plot(shown, "x", color=GREY, ms=4, label=name + some)
+    some = ", lower ones not drawn" if np.any(np.isnan(shown)) else ""
+    ax.plot(shown, "x", color=GREY, ms=4, label=f"placebo (of the state{some})")
     ax.axhline(0, color="black", lw=0.8)
     ax.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     ax.set_xlabel("layer whose update is exchanged, all tokens")
