@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxdisp.claims import best_of
 from jaxdisp.measure import convergence, similarity, states
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model
 from jaxdisp.result import result
-from jaxdisp.stats import bca, bootstrap, held_out
+from jaxdisp.stats import bootstrap, held_out
 from jaxdisp.stats.jackknife import jackknife_interval
 
 PROJECTIONS = 32
@@ -134,29 +135,41 @@ def at_peak(alignment: Alignment) -> Float[np.ndarray, "language sentence"]:
 def contrast(
     alignment: Alignment,
     here: Int[np.ndarray, " tap"],
-    there: Int[np.ndarray, " tap"],
+    there: Int[np.ndarray, " other"],
     key: jax.Array,
-) -> bca.Interval:
+) -> tuple[float, float, float]:
     """Compares the best of some taps with the best of others.
 
-    Definition: the mean over sentences of a difference of margins averaged over
-    languages; the taps are chosen anew for each text, by the margins of all others.
+    Definition: `best_of.best_difference` of the margins averaged over languages, texts
+    resampled.
 
     Args:
         alignment: margins.
         here: taps that are claimed to be better.
         there: the others.
-        key: of the resamples of texts.
+        key: of the resamples.
 
-    Reference: our own definition; `held_out.chosen_without`, `bootstrap.interval`.
+    Returns:
+        Estimate and both bounds.
+
+    Reference: our own definition; `best_of.best_difference`.
     """
-    profile = alignment.margins.mean(axis=1)
-    best = [
-        held_out.taken(part, held_out.chosen_without(part, alignment.text))
-        for part in (profile[here], profile[there])
-    ]
-    resamples = bootstrap.resample(best[0] - best[1], alignment.text, key=key)
-    return bootstrap.interval(resamples)
+    replicates = _replicates(alignment, key)
+    return best_of.best_difference(
+        alignment.margins.mean(axis=(1, 2)),
+        replicates,
+        here,
+        there,
+        clusters=len(np.unique(alignment.text)),
+    )
+
+
+def _replicates(alignment: Alignment, key: jax.Array) -> Float[np.ndarray, "draw tap"]:
+    """Margins averaged over languages and sentences, in resamples of texts."""
+    profile = alignment.margins.mean(axis=1).T
+    resamples = bootstrap.resample(profile, alignment.text, key=key)
+    sums = np.asarray(resamples.replicate_sums, np.float64)
+    return sums / np.asarray(resamples.replicate_n_sentences, np.float64)[:, None]
 
 
 def peak_interval(alignment: Alignment, key: jax.Array) -> tuple[int, int]:
@@ -181,9 +194,7 @@ def peaks(alignment: Alignment, key: jax.Array) -> Int[np.ndarray, " draw"]:
 
     Reference: our own definition.
     """
-    profile = alignment.margins.mean(axis=1).T
-    resamples = bootstrap.resample(profile, alignment.text, key=key)
-    return np.asarray(jnp.argmax(resamples.replicate_sums, axis=1))
+    return np.argmax(_replicates(alignment, key), axis=1)
 
 
 def clouds(

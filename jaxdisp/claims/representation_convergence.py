@@ -20,7 +20,7 @@ from jaxdisp.claims.finding import Claim, Finding, judge, not_applicable
 from jaxdisp.measure import convergence, similarity
 from jaxdisp.models.shuffled import shuffled
 from jaxdisp.result import result
-from jaxdisp.stats import bca, bootstrap
+from jaxdisp.stats import bootstrap
 from jaxdisp.stats.correlation import RankCorrelation, rank_correlation
 
 LEAST_TEXTS, LEAST_LANGUAGES, LEAST_SENTENCES = 4, 2, 8
@@ -29,9 +29,7 @@ THREE_QUARTERS = 0.75
 
 SOURCE = "research notes, T-009"
 UNIT = "mean-centred cosine of translations minus that of others, without length"
-METHOD = (
-    "BCa bootstrap over texts; layers are chosen on other texts than they are judged"
-)
+METHOD = "max-t bootstrap over texts, for the best of several layers on either side"
 INSIDE = Claim(
     id="T-009",
     statement=(
@@ -110,7 +108,7 @@ def _decide_inside(evidence: Evidence, key: jax.Array) -> Finding:
         ("shuffled weights", evidence.untrained),
     ):
         shown = alignment.contrast(other, inner, ends, key)
-        if shown.low > INSIDE.support:
+        if shown[1] > INSIDE.support:
             control = f"with {name} it is {_said(shown)}"
     return _judged(INSIDE, found, evidence.model, remark, control)
 
@@ -177,18 +175,17 @@ def _followed(
 
 def _judged(
     claim: Claim,
-    found: bca.Interval,
+    found: tuple[float, float, float],
     model: alignment.Alignment,
     remark: str,
     control: str | None,
 ) -> Finding:
     n_texts = len(np.unique(model.text))
-    bounds = (float(found.low), float(found.high))
-    return judge(claim, float(found.estimate), bounds, n_texts, remark, control=control)
+    return judge(claim, found[0], found[1:], n_texts, remark, control=control)
 
 
-def _said(found: bca.Interval) -> str:
-    return f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+def _said(found: tuple[float, float, float]) -> str:
+    return f"{found[0]:.3f} [{found[1]:.3f}, {found[2]:.3f}]"
 
 
 def run(subject: Subject) -> Outcome:

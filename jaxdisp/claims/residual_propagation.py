@@ -131,7 +131,10 @@ def _interval(
     values: Float[np.ndarray, " replicate *cell"], *, level: float = 0.95
 ) -> Effect:
     """Estimate, low, high from all texts and those without each."""
-    return (values[0], *jackknife_interval(values[0], values[1:], level=level))
+    flat = values.reshape(len(values), -1)
+    bounds = jackknife_interval(flat[0], flat[1:], level=level)
+    value, low, high = (each.reshape(values.shape[1:]) for each in (flat[0], *bounds))
+    return value, low, high
 
 
 def _said(effect: Effect) -> str:

@@ -71,12 +71,9 @@ def _margins(axes: matplotlib.axes.Axes, rows: Rows) -> None:
     axes.axvspan(0.75 * last - 1, 0.75 * last + 1, color=GREY, alpha=0.12, lw=0)
     axes.annotate(
         "three quarters",
-        (0.75 * last, 1),
+        (0.75 * last, 0.2),
         xycoords=("data", "axes fraction"),
-        xytext=(0, -3),
-        textcoords="offset points",
         ha="center",
-        va="top",
         fontsize=8,
         color=GREY,
     )

@@ -88,11 +88,13 @@ def _languages(axes: matplotlib.axes.Axes, rows: Rows) -> None:
         axes.vlines(lost, *values[1:], color=colour, lw=1)
         axes.plot(lost, values[0], "o", color=colour, ms=4, label=name)
         if protected == "nothing":
-            for row in chosen:
+            for place, at in enumerate(np.argsort(lost, kind="stable")):
+                left = place % 2  # neighbours on the axis are named on opposite sides
                 axes.annotate(
-                    row["language"],
-                    (row["lost"], row["one_minus_cosine"]),
-                    xytext=(4, 2),
+                    chosen[at]["language"],
+                    (lost[at], values[0, at]),
+                    xytext=(-4 if left else 4, 2),
+                    ha="right" if left else "left",
                     textcoords="offset points",
                     fontsize=8,
                 )
