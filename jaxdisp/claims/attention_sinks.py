@@ -274,7 +274,8 @@ def decide_ends(
     """Decides whether the first and the last layer change more than those between.
 
     Definition: the log of the ratio of mean changes; a tenth more is the least that
-    would set these layers apart. The control is all other pairs of layers: among them
+    would set these layers apart. Inputs of layer 0 are exact, those of later layers
+    carry the errors of all before them, as deployed. The control is all other pairs of layers: among them
     the claimed one must be in the top 5 % by the mean of its two.
 
     Args:
@@ -299,13 +300,15 @@ def decide_ends(
     pairs = [sum(pair) for pair in itertools.combinations(by_layer[0], 2)]
     claimed = by_layer[0, 0] + by_layer[0, -1]
     rank = int(np.sum(np.array(pairs) >= claimed * (1 - 1e-12)))
+    moved = shift.mean(axis=1)
     said = f"this pair of layers is number {rank} of {len(pairs)}"
     return judge(
         ENDS,
         float(contrast[0]),
         (float(low[0]), float(high[0])),
         n_texts,
-        f"the change there is {ends[0] / between[0]:.2f} times that between; {said}",
+        f"share of attention that moves: layer 0 {moved[0]:.4f}, last {moved[-1]:.4f}, "
+        f"between {moved[1:-1].mean():.4f}; {said}",
         control=None if rank <= 0.05 * len(pairs) else said,
     )
 
