@@ -275,8 +275,8 @@ def decide_ends(
 
     Definition: the log of the ratio of mean changes; a tenth more is the least that
     would set these layers apart. Inputs of layer 0 are exact, those of later layers
-    carry the errors of all before them, as deployed. The control is all other pairs of layers: among them
-    the claimed one must be in the top 5 % by the mean of its two.
+    carry the errors of all before them, as deployed. The control is all other pairs of
+    layers: the claimed one must be in the top 5 % by the mean of its two.
 
     Args:
         shift: change of what the first token gets.
