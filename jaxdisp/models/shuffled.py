@@ -11,6 +11,9 @@ from jaxtyping import PRNGKeyArray
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 
+PIECE = 2**16
+"""Random words per call."""
+
 
 def shuffled(model: Model, key: PRNGKeyArray) -> Model:
     """Permutes the entries of every parameter, layer by layer.
@@ -28,14 +31,14 @@ def shuffled(model: Model, key: PRNGKeyArray) -> Model:
     """
     leaves = {}
     for tensor in model.architecture.tensors(model.config):
-        value = decoder.leaf(model.params, tensor.path)
+        value = np.asarray(decoder.leaf(model.params, tensor.path))
         own = jax.random.fold_in(key, zlib.crc32("/".join(tensor.path).encode()))
         layers = value.shape[0] if tensor.stacked else 1
         flat = value.reshape(layers, -1)
-        # sorted by NumPy, which is far faster at it than XLA is on a CPU
-        order = np.argsort(np.asarray(jax.random.bits(own, flat.shape)), axis=1)
-        mixed = jnp.take_along_axis(flat, jnp.asarray(order), axis=1)
-        leaves[tensor.path] = mixed.reshape(value.shape)
+        # by NumPy, which sorts far faster than XLA on a CPU and compiles nothing
+        order = np.argsort(_bits(own, flat.size).reshape(flat.shape), axis=1)
+        mixed = np.take_along_axis(flat, order, axis=1)
+        leaves[tensor.path] = jnp.asarray(mixed.reshape(value.shape))
     number = "-".join(str(word) for word in jax.random.key_data(key).tolist())
     return dataclasses.replace(
         model,
@@ -43,3 +46,15 @@ def shuffled(model: Model, key: PRNGKeyArray) -> Model:
         source=f"{model.source}, weights shuffled",
         hashes=model.hashes | {"weights": f"{model.hashes['weights']}/{number}"},
     )
+
+
+def _bits(key: PRNGKeyArray, n: int) -> np.ndarray:
+    """Random words, drawn in pieces of one size, so that one program draws all."""
+    pieces = [
+        np.asarray(_drawn(jax.random.fold_in(key, number)))
+        for number in range(-(-n // PIECE))
+    ]
+    return np.concatenate(pieces)[:n]
+
+
+_drawn = jax.jit(lambda key: jax.random.bits(key, (PIECE,)))
