@@ -175,7 +175,8 @@ def score(
     ends = jnp.asarray(word_ends(model.tokenizer, model.config.vocabulary))
     classes = padded_lengths(lengths, 1 if len(lengths) < MANY else 2)
     log_p = np.zeros((n_layers + 1, len(lengths)))
-    states = np.zeros((n_layers + 1, len(lengths), model.config.width), np.float32)
+    n_pairs = len(lengths) // 2
+    states = np.zeros((n_layers + 1, n_pairs, model.config.width), np.float32)
     for number, length in enumerate(classes):
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)
         padded = min(int(length), model.config.context)
@@ -189,12 +190,14 @@ def score(
                 architecture=model.architecture,
                 config=model.config,
             )
-            log_p[:, chosen], states[:, chosen] = (
+            log_p[:, chosen], at_end = (
                 np.asarray(each)[:, : len(chosen)] for each in found
             )
+            right = chosen % 2 == 0
+            states[:, chosen[right] // 2] = at_end[:, right]
     return Scores(
         difference=log_p[:, ::2] - log_p[:, 1::2],
-        states=states[:, ::2],
+        states=states,
         n_tokens=(lengths - texts.first).reshape(-1, 2),
     )
 
