@@ -155,9 +155,7 @@ def decide(
     )
     return Outcome(
         findings=findings,
-        tables=tracing_tables.tables(
-            traces, whole, groups, (languages, training_bytes), key=resampling
-        ),
+        tables=tracing_tables.tables(whole, traces.damage, languages, training_bytes),
     )
 
 
@@ -170,6 +168,9 @@ def _shares(
         "placebo": traces.placebo,
         "produced": traces.produced,
     }
+    if (n_layers := traces.restored.shape[2]) >= LAYERS:
+        chosen = np.array(lattice.gateways(n_layers))
+        kinds["gateways"] = traces.restored[UPDATE, ALL, chosen].sum(axis=0)[None]
     size = traces.damage.shape
     flat = np.concatenate([nats.reshape(-1, *size) for nats in kinds.values()])
     whole = tracing.shares(flat, traces.damage, groups, key=key)

@@ -3,26 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
-from jaxtyping import Int, PRNGKeyArray
+from jaxtyping import Float
 
 from jaxdisp.claims.experiment import Rows
 from jaxdisp.measure import tracing
-from jaxdisp.search import lattice
 
-ALL, UPDATE = tracing.PARTS.index("all"), tracing.SITES.index("update")
-LEAST_LAYERS = 5
-"""Below, the three gateways are not three layers."""
+ALL = tracing.PARTS.index("all")
+SITES = {
+    "restored": tracing.SITES,
+    "placebo": tracing.PLACEBOS,
+    "produced": tracing.SITES,
+}
 
 
 def tables(
-    traces: tracing.Traces,
     whole: dict[str, tracing.Shares],
-    groups: Int[np.ndarray, " sentence"],
-    known: tuple[Sequence[str], dict[str, int]],
-    *,
-    key: PRNGKeyArray,
+    damage: Float[np.ndarray, "language sentence"],
+    languages: Sequence[str],
+    training_bytes: dict[str, int],
 ) -> dict[str, Rows]:
     """Writes what tracing measured as rows: by language, by part, at the gateways.
 
@@ -31,18 +30,21 @@ def tables(
     replaced, or whose update is.
 
     Args:
-        traces: what patches change.
-        whole: shares restored, of placebos, and produced.
-        groups: the text that each sentence belongs to.
-        known: the languages, and bytes of training text where known.
-        key: of the resampling.
+        whole: shares `restored`, of the `placebo`, `produced`, and if there are any
+            those restored at the three `gateways` together.
+        damage: what quantization costs, in nats per sentence.
+        languages: their names.
+        training_bytes: bytes of training text per language, where known.
 
     Reference: our own definition.
     """
+    gateways = whole.get("gateways")
     return {
-        "languages": _language_rows(whole, traces.damage, known[0]),
+        "languages": _language_rows(whole, damage, languages),
         "parts": _part_rows(whole),
-        "gateways": _gateway_rows(traces, groups, known, key=key),
+        "gateways": []
+        if gateways is None
+        else _gateway_rows(gateways, damage, languages, training_bytes),
     }
 
 
@@ -51,17 +53,15 @@ def _number(value: Any) -> float | None:
 
 
 def _kinds(whole: dict[str, tracing.Shares]) -> list[tuple[str, str, int, Any, Any]]:
-    """Direction, site, part, and shares `[layer, language]` and `[layer]`."""
+    """Direction, site, part, and shares `[layer, language]` and `[bound, layer]`."""
     found = []
-    for name, shares in whole.items():
-        estimate = np.asarray(shares.of_language.estimate)
+    for name, sites in SITES.items():
+        estimate = np.asarray(whole[name].of_language.estimate)
+        together = whole[name].together
+        bounds = np.stack([together.estimate, together.low, together.high], axis=-2)
         for place in np.ndindex(estimate.shape[:-2]):
-            site = (tracing.PLACEBOS if name == "placebo" else tracing.SITES)[place[0]]
             part = place[1] if name == "restored" else ALL
-            together = jax.tree.map(
-                lambda x, place=place: np.asarray(x)[place], shares.together
-            )
-            found.append((name, site, part, estimate[place], together))
+            found.append((name, sites[place[0]], part, estimate[place], bounds[place]))
     return found
 
 
@@ -100,37 +100,31 @@ def _part_rows(whole: dict[str, tracing.Shares]) -> Rows:
             "site": site,
             "layer": layer,
             "part": tracing.PARTS[part],
-            "share": _number(together.estimate[layer]),
-            "low": _number(together.low[layer]),
-            "high": _number(together.high[layer]),
+            "share": _number(share),
+            "low": _number(low),
+            "high": _number(high),
         }
-        for direction, site, part, _, together in _kinds(whole)
-        for layer in range(len(together.estimate))
+        for direction, site, part, _, bounds in _kinds(whole)
+        for layer, (share, low, high) in enumerate(bounds.T)
     ]
 
 
 def _gateway_rows(
-    traces: tracing.Traces,
-    groups: np.ndarray,
-    known: tuple[Sequence[str], dict[str, int]],
-    *,
-    key: PRNGKeyArray,
+    gateways: tracing.Shares,
+    damage: np.ndarray,
+    languages: Sequence[str],
+    training_bytes: dict[str, int],
 ) -> Rows:
     """By language, the shares that the three gateways restore, added up."""
-    n_layers = traces.restored.shape[2]
-    if n_layers < LEAST_LAYERS:
-        return []
-    added = traces.restored[UPDATE, ALL, np.array(lattice.gateways(n_layers))].sum(0)
-    found = tracing.shares(added, traces.damage, groups, key=key).of_language
-    languages, training_bytes = known
+    found = gateways.of_language
     return [
         {
             "language": language,
             "training_bytes": training_bytes.get(language),
-            "damage": float(traces.damage[n].mean()),
-            "share": _number(found.estimate[n]),
-            "low": _number(found.low[n]),
-            "high": _number(found.high[n]),
+            "damage": float(damage[n].mean()),
+            "share": _number(found.estimate[0, n]),
+            "low": _number(found.low[0, n]),
+            "high": _number(found.high[0, n]),
         }
         for n, language in enumerate(languages)
     ]

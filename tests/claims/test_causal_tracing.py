@@ -80,6 +80,7 @@ def test_planted_opposites_are_refuted():
     assert directions == "holds"
 
 
+@pytest.mark.slow
 def test_what_is_not_there_is_rarely_found():
     """One-sided error 2.5 % each, of resampled intervals over 12 texts up to 4 %."""
     held = np.zeros(4, int)
