@@ -54,7 +54,7 @@ def test_interval_covers_in_strata_of_unequal_size():
         low, high = jackknife_interval(estimate, without)
         covered += bool(low <= 1.0 <= high)
     # 380 expected; 363 is four standard deviations below it
-    assert 363 <= covered
+    assert covered >= 363
 
 
 def test_member_means_are_means_of_each_group():
