@@ -119,6 +119,7 @@ def decide(
     sides: Float[np.ndarray, "side language"],
     *,
     key: PRNGKeyArray,
+    splits: int = ratio_by_bits.SPLITS,
 ) -> Outcome:
     """Judges how fast losses fall, and whether their ratio does.
 
@@ -131,6 +132,7 @@ def decide(
         languages: their names.
         sides: weights of each language in the low and the high mean; NaN if unknown.
         key: of random splits of the languages.
+        splits: how many of these.
 
     Reference: our own definition.
     """
@@ -140,7 +142,7 @@ def decide(
         for table in (curves.added, curves.divergence)
     )
     floor, models = _floor(diverged)
-    ratio, ratios = ratio_by_bits.decide(curves, groups, sides, key=key)
+    ratio, ratios = ratio_by_bits.decide(curves, groups, sides, key=key, splits=splits)
     return Outcome(
         findings=(
             _slope(FOURFOLD, LAW, loss),

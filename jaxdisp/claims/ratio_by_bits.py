@@ -30,6 +30,7 @@ def decide(
     sides: Float[np.ndarray, "side language"],
     *,
     key: PRNGKeyArray,
+    splits: int = SPLITS,
 ) -> tuple[Finding, Rows]:
     """Judges whether the log-ratio of two sides changes with bits.
 
@@ -40,6 +41,7 @@ def decide(
         groups: the text that each sentence belongs to.
         sides: weights of each language in the low and the high mean; NaN if unknown.
         key: of random sides.
+        splits: how many of these.
 
     Reference: our own definition.
     """
@@ -62,7 +64,7 @@ def decide(
         return not_applicable(SAME_RATIO, n_texts, reason), rows
     slope, interval = rate_curves.slope(loss)
     effect, within = margin_left(slope, interval, target=0.0, margin=0.1)
-    null = _random_splits(curves, groups, sides, key)
+    null = _random_splits(curves, groups, sides, key, splits)
     beside = ""
     if len(null):
         low, high = np.quantile(null, [0.025, 0.975])
@@ -95,12 +97,16 @@ def _side_ratio(
 
 
 def _random_splits(
-    curves: Curves, groups: np.ndarray, sides: np.ndarray, key: PRNGKeyArray
+    curves: Curves,
+    groups: np.ndarray,
+    sides: np.ndarray,
+    key: PRNGKeyArray,
+    splits: int,
 ) -> np.ndarray:
     """Slopes of the log-ratio with languages on sides at random."""
     found = []
     n_languages = sides.shape[1]
-    orders = np.argsort(np.asarray(jax.random.bits(key, (SPLITS, n_languages))), axis=1)
+    orders = np.argsort(np.asarray(jax.random.bits(key, (splits, n_languages))), axis=1)
     for order in orders:
         one = _side_ratio(curves, curves.added, groups, sides[:, order])
         if len(one.log) >= POINTS:

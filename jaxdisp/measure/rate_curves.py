@@ -47,7 +47,7 @@ def text_means(
     if len(texts) < 2:
         raise ValueError(f"needs at least 2 texts, got {len(texts)}")
     left_out = np.stack([values[groups != text].mean(axis=0) for text in texts])
-    return values.mean(axis=0), left_out
+    return np.asarray(values.mean(axis=0)), left_out
 
 
 def collapsed(
@@ -84,7 +84,7 @@ def above_zero(
     Reference: our own definition.
     """
     low, _ = jackknife_interval(mean, left_out)
-    return (low > 0) & np.all(left_out > 0, axis=0)
+    return np.asarray((low > 0) & np.all(left_out > 0, axis=0))
 
 
 def counted(

@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.axes
 import matplotlib.figure
+import matplotlib.ticker
 import numpy as np
 
 from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
@@ -52,7 +53,7 @@ def _curves(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
             )
     _laws(axes, rows)
     axes.set_yscale("log")
-    axes.set_xlabel("bits of a word (points below 0 are not drawn)")
+    axes.set_xlabel("bits of a word\n(points below 0 are not drawn)")
     axes.set_ylabel("nats per sentence, one line or dot per language")
     axes.legend(frameon=False, fontsize=8)
 
@@ -94,7 +95,6 @@ def _ratio(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
             "o",
             color=colour,
             ms=4,
-            label=NAMES[name],
         )
         axes.vlines(
             x,
@@ -104,10 +104,9 @@ def _ratio(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
             lw=1,
         )
     axes.axhline(0, color=GREY, lw=0.8)
-    axes.set_xlabel("bits of a word (95 % interval)")
+    axes.set_xlabel("bits of a word\n(95 % interval; colours as on the left)")
     axes.set_ylabel("ln(loss of low- over high-resource)")
-    if rows:
-        axes.legend(frameon=False, fontsize=8)
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
 
 
 def _shares(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
@@ -116,6 +115,6 @@ def _shares(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
     axes.plot(x, [row["left"] for row in rows], "o", color=BLUE, ms=4)
     low, high = ([row[name] for row in rows] for name in ("low", "high"))
     axes.vlines(x, low, high, color=BLUE, lw=1)
-    axes.set_xlabel("share of random layers protected (95 % interval)")
+    axes.set_xlabel("share of random layers protected\n(95 % interval)")
     axes.set_ylabel("share of the loss that is left")
     axes.legend(frameon=False, fontsize=8)
