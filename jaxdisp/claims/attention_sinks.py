@@ -354,13 +354,13 @@ EXPERIMENT = Experiment(
     title="Attention sinks",
     question="Do heads park attention on the first token, where does quantization move "
     "it, and do languages pay for that?",
-    support="the interval of the excess over uniform attention is above 0 (a), that of "
+    support="The interval of the excess over uniform attention is above 0 (a), that of "
     "the log ratio of changes in the end layers above 0 (b), that of the rank "
-    "correlation with losses above 0 (c)",
-    refutation="the whole interval is below 0.05 of attention (a), below a tenth more "
-    "change (b), below a correlation of 0.3 (c)",
-    control="another place of each sentence and models with shuffled weights (a), all "
-    "other pairs of layers (b), shuffled languages (c)",
+    "correlation with losses above 0 (c).",
+    refutation="The whole interval is below 0.05 of attention (a), below a tenth more "
+    "change (b), below a correlation of 0.3 (c).",
+    control="Another place of each sentence and models with shuffled weights (a), all "
+    "other pairs of layers (b), shuffled languages (c).",
     run=run,
     passes=3,
 )

@@ -348,12 +348,12 @@ EXPERIMENT = Experiment(
     title="Mean-field theory of errors",
     question="Do errors of quantization grow with depth as mean-field theory has it, "
     "and do gateway layers follow from it?",
-    support="the whole interval is above 0: growth per layer of the error of layer 0 "
-    "(a), less alike states (b), more growth in gateways (c)",
-    refutation="the whole interval is below 0.02 per layer (a), below a cosine of 0.01 "
-    "(b), below 0.05 per layer (c)",
-    control="errors that only add up, which those of all layers must outrun (a); "
-    "models with shuffled weights (b, c); all other triples of layers (c)",
+    support="The whole interval is above 0: growth per layer of the error of layer 0 "
+    "(a), less alike states (b), more growth in gateways (c).",
+    refutation="The whole interval is below 0.02 per layer (a), below a cosine of 0.01 "
+    "(b), below 0.05 per layer (c).",
+    control="Errors that only add up, which those of all layers must outrun (a); "
+    "models with shuffled weights (b, c); all other triples of layers (c).",
     run=run,
     passes=6,
 )

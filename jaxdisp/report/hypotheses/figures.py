@@ -6,10 +6,45 @@ from typing import Any
 import matplotlib.figure
 
 from jaxdisp.report import plots, tables
+from jaxdisp.report.hypotheses import (
+    attention_sinks,
+    bottleneck,
+    causal_tracing,
+    error_correlation,
+    gateway_regression,
+    gateway_structure,
+    information_content,
+    information_flow,
+    language_variance,
+    mean_field,
+    morphological_agreement,
+    rate_distortion,
+    redundancy,
+    relative_error,
+    representation_convergence,
+    residual_propagation,
+)
 
 Tables = dict[str, list[dict[str, Any]]]
 
-FIGURES: dict[str, Callable[[Tables], matplotlib.figure.Figure]] = {}
+FIGURES: dict[str, Callable[[Tables], matplotlib.figure.Figure]] = {
+    "T-001": information_content.figure,
+    "T-002": relative_error.figure,
+    "T-003": language_variance.figure,
+    "T-004": residual_propagation.figure,
+    "T-005": gateway_structure.figure,
+    "T-006": error_correlation.figure,
+    "T-007": bottleneck.figure,
+    "T-008": morphological_agreement.figure,
+    "T-009": representation_convergence.figure,
+    "T-010": rate_distortion.figure,
+    "information-flow": information_flow.figure,
+    "causal-tracing": causal_tracing.figure,
+    "mean-field": mean_field.figure,
+    "attention-sinks": attention_sinks.figure,
+    "gateway-regression": gateway_regression.figure,
+    "redundancy": redundancy.figure,
+}
 
 
 def written(found: dict[str, Any]) -> dict[str, bytes]:
