@@ -118,15 +118,16 @@ def added_losses(subject: Subject) -> Float[np.ndarray, "sentence layer"]:
     return (found.alone - found.full).mean(axis=1).T
 
 
+def _nothing(n: int, reason: str) -> Outcome:
+    claims = (REGRESSION, VARIANCE_ALONE, TRANSFER)
+    findings = tuple(not_applicable(claim, n, reason) for claim in claims)
+    return Outcome(findings=findings, tables={})
+
+
 def _run(subject: Subject) -> Outcome:
     n_layers = subject.model.config.n_layers
     if n_layers < LAYERS:
-        few = f"needs at least {LAYERS} layers, got {n_layers}"
-        claims = (REGRESSION, VARIANCE_ALONE, TRANSFER)
-        return Outcome(
-            findings=tuple(not_applicable(claim, n_layers, few) for claim in claims),
-            tables={},
-        )
+        return _nothing(n_layers, f"needs at least {LAYERS} layers, got {n_layers}")
     return decide(
         added_losses(subject),
         np.array(subject.few.groups),
@@ -162,12 +163,7 @@ def decide(
     """
     n = len(set(groups.tolist()))
     if np.ptp(described[:, 0]) == 0 or np.ptp(added.mean(axis=0)) == 0:
-        same = "needs layers that differ in variance and in loss; here all are equal"
-        claims = (REGRESSION, VARIANCE_ALONE, TRANSFER)
-        return Outcome(
-            findings=tuple(not_applicable(claim, n, same) for claim in claims),
-            tables={},
-        )
+        return _nothing(n, "needs layers that differ in variance and in loss")
     texts, order = jax.random.split(key)
     response, link = responses(mean_losses(added, groups, texts))
     fits = [_fitted(name, described, response, key=order, draws=draws) for name in FITS]
@@ -198,7 +194,7 @@ def mean_losses(
     added: Float[np.ndarray, "sentence layer"],
     groups: Int[np.ndarray, " sentence"],
     key: PRNGKeyArray,
-) -> list[Float[np.ndarray, "draw layer"]]:
+) -> list[Float[np.ndarray, "_ layer"]]:
     """Averages over sentences: of the data (one draw), of resamples, without each text.
 
     Args:
@@ -218,8 +214,8 @@ def mean_losses(
 
 
 def responses(
-    means: list[Float[np.ndarray, "draw layer"]],
-) -> tuple[list[Float[np.ndarray, "draw layer"]], str]:
+    means: list[Float[np.ndarray, "_ layer"]],
+) -> tuple[list[Float[np.ndarray, "_ layer"]], str]:
     """Takes logs where every loss of every resample is positive, and says so.
 
     Args:
@@ -232,7 +228,7 @@ def responses(
     return means, "nats per sentence"
 
 
-def text_interval(found: list[Float[np.ndarray, " draw"]]) -> tuple[float, float]:
+def text_interval(found: list[Float[np.ndarray, " _"]]) -> tuple[float, float]:
     """Finds the interval over texts of a number.
 
     Args:
@@ -316,7 +312,7 @@ def _finite(x: float) -> float | None:
 def _judged(
     claim: Claim, fit: dict[str, Any], without: dict[str, Any], n: int
 ) -> Finding:
-    beyond = max(0.0, fit["null_95_loo_r2"])
+    beyond = max(0.0, round(fit["null_95_loo_r2"] + 0.005, 2))
     share = fit["p_r2"]
     often = f"an R2 as high in {share:.0%} of permutations" if share > 0.05 else None
     remark = (

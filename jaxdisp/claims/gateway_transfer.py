@@ -113,7 +113,9 @@ def decide_transfer(
         f"up to {first['null_95_transfer_r2']:.2f})"
     )
     finding = judge(
-        dataclasses.replace(CLAIM, support=max(0.0, first["null_95_transfer_r2"])),
+        dataclasses.replace(
+            CLAIM, support=max(0.0, round(first["null_95_transfer_r2"] + 0.005, 2))
+        ),
         first["transfer_r2"],
         (first["transfer_r2_low"], first["transfer_r2_high"]),
         n,

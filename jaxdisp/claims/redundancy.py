@@ -31,6 +31,9 @@ LANGUAGES = 6
 
 PRIMARY = "gaussian"
 
+EXACT = 1e-12
+"""Shares of squared errors below this are rounding."""
+
 LOSES_LESS = Claim(
     id="redundancy",
     statement="Languages with more redundant representations lose less.",
@@ -46,7 +49,7 @@ INVERSE = Claim(
     id="redundancy-b",
     statement="What a language loses goes as 1/R rather than as 4^-R.",
     source="research notes, redundancy bound (theorem 1)",
-    unit="difference of R2 of languages left out",
+    unit="log ratio of squared errors, 4^-R over 1/R",
     method="least squares with a constant, each language predicted by the others; "
     "jackknife over languages",
 )
@@ -112,9 +115,9 @@ def decide(
     Definition: the loss is the mean in nats per sentence. The first claim holds if the
     interval of the rank correlation of the Gaussian redundancy with it, sign turned,
     lies above 0, and fails below 0.3; other estimators are in the table, corrected for
-    their number. The second compares `1 - sum of squared errors` of languages left out,
-    for `a / R + b` and for `a 4^-R + b`. The third averages rank correlations over
-    pairs of estimators of different kinds.
+    their number. The second takes the log ratio of the sums of squared errors of
+    languages left out, of `a 4^-R + b` over `a / R + b`. The third averages rank
+    correlations over pairs of estimators of different kinds.
 
     Args:
         added: what quantizing every layer costs, in nats.
@@ -227,15 +230,16 @@ def _shapes(
                 "aicc": float(n * np.log(left / n) + 6 + 24 / (n - 4)),
             }
         )
-    difference = rows[0]["loo_r2"] - rows[1]["loo_r2"]
+    everyone = np.ones(n, bool)
+    gained = _gained(loss, laws, everyone)
     left_out = np.array(
-        [_difference(loss, laws, np.arange(n) != language) for language in range(n)]
+        [_gained(loss, laws, np.arange(n) != language) for language in range(n)]
     )
-    low, high = jackknife_interval(np.array(difference), left_out)
+    low, high = jackknife_interval(np.array(gained), left_out)
     useless = rows[0]["loo_r2"] <= 0 or rows[0]["slope"] <= 0
     return rows, judge(
         INVERSE,
-        difference,
+        gained,
         (float(low), float(high)),
         n,
         f"languages left out: R2 {rows[0]['loo_r2']:.2f} by 1/R, "
@@ -244,14 +248,13 @@ def _shapes(
     )
 
 
-def _difference(
-    loss: np.ndarray, laws: dict[str, np.ndarray], kept: np.ndarray
-) -> float:
-    found = [
-        float(regression.loo_r2(law[kept, None], loss[None, kept])[0])
+def _gained(loss: np.ndarray, laws: dict[str, np.ndarray], kept: np.ndarray) -> float:
+    """The log of squared errors by 4^-R over those by 1/R; 0 where both are exact."""
+    inverse, power = (
+        1 - float(regression.loo_r2(law[kept, None], loss[None, kept])[0]) + EXACT
         for law in laws.values()
-    ]
-    return found[0] - found[1]
+    )
+    return float(np.log(power / inverse))
 
 
 def _agreement(
