@@ -92,7 +92,7 @@ def by_torch(model: Any, sites: np.ndarray, tokens: np.ndarray) -> tuple[Any, fl
     import torch
     import transformers
 
-    config = model.architecture.write_config(model.config)
+    config = gpt2.write_config(model.config)
     config |= {"bos_token_id": 0, "eos_token_id": 0}
     transformers.logging.set_verbosity_error()
     network = transformers.GPT2LMHeadModel(transformers.GPT2Config(**config)).eval()
