@@ -173,7 +173,7 @@ def _random_pairs(sets: list[tuple[int, ...]], u: np.ndarray) -> Finding:
         sharing = _over(u, [at for at in pairs if layer in sets[at]])
         if sharing[1] <= RANDOM_PAIR.support or sharing[2] < RANDOM_PAIR.least:
             control = (
-                f"over pairs of the {name} layer and any other it is "
+                f"below pairs of the {name} layer and any other it is "
                 f"{_percent(sharing[0])}"
             )
     return _judged(RANDOM_PAIR, effect, len(u) - 1, remark, control)
