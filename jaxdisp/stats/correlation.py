@@ -40,7 +40,8 @@ def rank_correlation(
 
     Definition: Pearson's r of ranks, ties sharing theirs; the interval is
     `tanh(atanh r -/+ z sqrt((1 + r^2 / 2) / (n - 3)))`, where |r| counts as half a step
-    below 1 at most, `1 - 6 / (n^3 - n)`: a perfect order of few is not certain; `p = (1 + #{|r_b| >= |r|}) / (1 + draws)`.
+    below 1 at most, `1 - 6 / (n^3 - n)`: a perfect order of few is not certain;
+    `p = (1 + #{|r_b| >= |r|}) / (1 + draws)`.
 
     Args:
         x: one value per point.
