@@ -33,7 +33,7 @@ class Config:
     seed: int = 0
 
 
-SMOKE = Config(languages=("en", "sw"), limit=16, few=8)
+SMOKE = Config(languages=("en", "sw"), limit=16, few=4)
 
 
 def main(config: Config) -> None:

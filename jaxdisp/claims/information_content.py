@@ -15,7 +15,6 @@ depth correlates with it, so the correlation with the layer's number stands besi
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,7 +40,7 @@ from jaxdisp.stats.jackknife import jackknife_interval
 
 MIN_LAYERS, MIN_TOKENS = 6, 500
 CONTROL_SENTENCES = 8
-LEAST = 0.3
+LEAST, DRAWS = 0.3, 10_000
 
 CLAIM = Claim(
     id="T-001",
@@ -123,10 +122,12 @@ def run(subject: Subject) -> Outcome:
         control_critical=_control_critical(subject, null) if finite else control.bits,
         control=control,
     )
-    findings, correlations = decide(found, key=decide_key)
     return Outcome(
-        findings=findings,
-        tables={"layers": _rows(found), "correlations": correlations},
+        findings=decide(found, key=decide_key),
+        tables={
+            "layers": _rows(found),
+            "correlations": correlations(found, key=decide_key),
+        },
     )
 
 
@@ -197,8 +198,8 @@ def _control_critical(subject: Subject, null: Model) -> Float[np.ndarray, " laye
 
 
 def decide(
-    found: Layers, *, key: PRNGKeyArray, draws: int = 10_000
-) -> tuple[tuple[Finding, ...], Rows]:
+    found: Layers, *, key: PRNGKeyArray, draws: int = DRAWS
+) -> tuple[Finding, ...]:
     """Decides the claims from what was measured.
 
     Definition: rank correlations with the variance of weights. The control objects
@@ -210,40 +211,71 @@ def decide(
         key: of the permutations.
         draws: how many permutations.
 
-    Returns:
-        A finding per claim, and a row per correlation.
+    Reference: our own definition.
+    """
+    variance, real, null = found.variance, found.carried, found.control
+    before, gaussian, depth = (
+        _correlated(variance, other, key, draws)
+        for other in (real.before, real.gaussian, np.arange(len(variance), dtype=float))
+    )
+    deeper = f"variance with depth {_said(depth)}"
+    tried = (
+        (CLAIM, real.bits, null.bits, f"token before {_said(before)}, {deeper}"),
+        (CRITICAL, found.critical, found.control_critical, deeper),
+        (ENTROPY, real.entropy, null.entropy, f"as a Gaussian {_said(gaussian)}"),
+    )
+    return tuple(
+        _judged(
+            claim,
+            len(values),
+            _correlated(variance, values, key, draws),
+            _correlated(variance, control, key, draws),
+            _left_out(variance, values),
+            beside,
+        )
+        for claim, values, control, beside in tried
+    )
+
+
+def correlations(found: Layers, *, key: PRNGKeyArray) -> Rows:
+    """Lists the correlations of the claims, of their controls, and with depth.
+
+    Args:
+        found: by layer.
+        key: of the permutations.
 
     Reference: our own definition.
     """
-    findings, rows = [], []
-    depth = np.arange(len(found.variance), dtype=np.float64)
     real, null = found.carried, found.control
-    tried = (
-        (CLAIM, real.bits, null.bits, "bits about the input token"),
-        (CRITICAL, found.critical, found.control_critical, "loss when quantized alone"),
-        (ENTROPY, real.entropy, null.entropy, "entropy per component"),
-    )
-    deeper = _correlated(depth, found.variance, key, draws)
-    for number, (claim, values, control, name) in enumerate(tried):
-        own = jax.random.fold_in(key, number)
-        seen = _correlated(found.variance, values, own, draws)
-        other = _correlated(found.variance, control, own, draws)
-        others = _left_out(found.variance, values)
-        findings.append(_judged(claim, len(values), seen, other, others, deeper))
-        rows.append(_correlation_row("weight variance", name, seen))
-        rows.append(_correlation_row("weight variance", f"{name}, shuffled", other))
-    rows.append(_correlation_row("layer number", "weight variance", deeper))
-    further = (
-        (depth, "layer number", real.bits, "bits about the input token"),
-        (depth, "layer number", null.bits, "bits about the input token, shuffled"),
-        (found.variance, "weight variance", real.before, "bits about the token before"),
-        (found.variance, "weight variance", real.gaussian, "Gaussian entropy"),
-        (real.bits, "bits about the input token", found.critical, tried[1][3]),
-    )
-    for number, (x, x_name, y, y_name) in enumerate(further, start=len(tried)):
-        seen = _correlated(x, y, jax.random.fold_in(key, number), draws)
-        rows.append(_correlation_row(x_name, y_name, seen))
-    return tuple(findings), rows
+    sides = {
+        "layer number": np.arange(len(found.variance), dtype=float),
+        "weight variance": found.variance,
+        "bits about the input token": real.bits,
+        "bits about the input token, shuffled": null.bits,
+        "bits about the token before": real.before,
+        "loss when quantized alone": found.critical,
+        "loss when quantized alone, shuffled": found.control_critical,
+        "entropy per component": real.entropy,
+        "entropy per component, shuffled": null.entropy,
+        "Gaussian entropy": real.gaussian,
+    }
+    names = list(sides)
+    pairs = [("weight variance", name) for name in names if name != "weight variance"]
+    pairs += [("layer number", name) for name in names[2:4]]
+    pairs.append(("bits about the input token", "loss when quantized alone"))
+    rows: Rows = []
+    for x, y in pairs:
+        seen = _correlated(sides[x], sides[y], key, DRAWS)
+        numbers = {
+            name: None if seen is None else float(getattr(seen, name))
+            for name in ("estimate", "low", "high", "p_value")
+        }
+        rows.append({"x": x, "y": y, **numbers})
+    return rows
+
+
+def _said(found: RankCorrelation | None) -> str:
+    return "none" if found is None else f"{found.estimate:.2f}"
 
 
 def _correlated(
@@ -278,31 +310,22 @@ def _judged(
     seen: RankCorrelation | None,
     control: RankCorrelation | None,
     others: Float[np.ndarray, " layer"],
-    depth: RankCorrelation | None,
+    beside: str,
 ) -> Finding:
     if seen is None:
         reason = "needs layers that differ, and numbers in all of them"
         return not_applicable(claim, n_layers, reason)
-    shuffled_too = "none" if control is None else f"{control.estimate:.2f}"
     objects = control is not None and control.low > claim.support
     return judge(
         claim,
         seen.estimate,
         (seen.low, seen.high),
         n_layers,
-        f"p {seen.p_value:.2g}, {others[0]:.2f} without layer 0 ({others.min():.2f} to "
-        f"{others.max():.2f} without any one), {shuffled_too} with shuffled weights, "
-        f"of depth and variance {'none' if depth is None else f'{depth.estimate:.2f}'}",
-        control=f"{shuffled_too} with shuffled weights" if objects else None,
+        f"p {seen.p_value:.2g}; {others[0]:.2f} without layer 0 (any one: "
+        f"{others.min():.2f} to {others.max():.2f}), {_said(control)} with shuffled "
+        f"weights, {beside}",
+        control=f"{_said(control)} with shuffled weights" if objects else None,
     )
-
-
-def _correlation_row(x: str, y: str, seen: RankCorrelation | None) -> dict[str, Any]:
-    names = ("estimate", "low", "high", "p_value")
-    numbers = {
-        name: None if seen is None else float(getattr(seen, name)) for name in names
-    }
-    return {"x": x, "y": y, **numbers}
 
 
 def _rows(found: Layers) -> Rows:
