@@ -132,10 +132,10 @@ def test_losses_lost_in_noise_are_not_read():
     assert "how much text" in unknown.findings[2].reason
 
 
-def shares(seed, *, bend=0.0, noise=0.05):
+def shares(seed, *, bend=0.0, noise=0.05, share=(0.25, 0.5, 0.75)):
     """Losses with a quarter, half and three quarters of random layers protected."""
     n_orders = 8
-    share = np.array([0.25, 0.5, 0.75])
+    share = np.array(share)
     line = 1 - share - bend * 4 * share * (1 - share)
     values = 2 * (line + 0.01 * normal("orders", (n_orders, 3), seed))
     text = 1 + 0.2 * normal("text", (TEXTS,), seed)[GROUPS]
@@ -147,6 +147,7 @@ def shares(seed, *, bend=0.0, noise=0.05):
 
 def test_lines_hold_and_bends_fail():
     assert shares(0).verdict == "holds"
+    assert shares(0, share=(0.2, 0.4, 0.8)).verdict == "holds"  # of 5 layers
     assert shares(0, bend=0.3).verdict == "fails"
     assert shares(0, noise=30.0).verdict == "not applicable"
     wrong = [shares(seed, bend=0.1).verdict == "holds" for seed in range(SEEDS)]

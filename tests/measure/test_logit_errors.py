@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 
+from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, logit_errors
 from jaxdisp.models import decoder
 from jaxdisp.models.quantized import quantize
 from tests.claims import subject as made
+from tests.measure import tiny
 from tests.models import small
 
 LAYERS, TOKENS, VOCABULARY = 3, 4, 7
@@ -141,3 +143,16 @@ def test_products_are_summed_by_sentence(monkeypatch):
         np.testing.assert_allclose(
             found.plain[sentence], np.asarray(plain).sum(0), rtol=1e-3, atol=1e-3
         )
+
+
+def test_tokens_of_long_sentences_count_once(tmp_path):
+    subject, _, version, _ = measured()
+    model = subject.model
+    text = corpora.load_corpus(tiny.write_corpus(tmp_path, tiny.LONG))
+    sites = np.ones((1, model.config.n_layers), int)
+    expected = np.asarray(cube.evaluate(model, text, sites, [subject.quantizer]).nll)
+    states = dict(logit_errors.final_states(model, text, version, sites))
+    for number, language in enumerate(text.languages):
+        each = states[language]
+        found = logit_errors.divergences(model, each, each, text.n_sentences)
+        np.testing.assert_allclose(found.loss, expected[0, number], rtol=1e-5)
