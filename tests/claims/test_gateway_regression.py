@@ -7,6 +7,7 @@ import tempfile
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 
 import jaxdisp
 from jaxdisp.claims import gateway_regression, gateway_transfer, registry, subjects
@@ -115,6 +116,32 @@ def test_intervals_cover_what_the_layers_would_show_without_noise():
         inside += low <= regression.loo_r2(chosen, exact)[0] <= high
     # 95 of 100 are aimed at; 200 seeds know it to 1.5 of a hundred
     assert inside / SEEDS > 0.9
+
+
+def test_fits_without_layer_0_leave_it_out():
+    added, features = drawn(2, 1.0, 0.5)
+    found = gateway_regression.decide(added, GROUPS, features, key=KEY, draws=100)
+    by_name = {row["fit"]: row for row in found.tables["fits"]}
+    response = np.log(added.mean(axis=0))
+    for name, start in (("variance", 0), ("variance, without layer 0", 1)):
+        line = stats.linregress(features[start:, 0], response[start:])
+        # sums of resamples are float32
+        np.testing.assert_allclose(by_name[name]["r2"], line.rvalue**2, rtol=1e-4)
+        assert by_name[name]["layers"] == LAYERS - start
+
+
+def test_losses_are_averaged_over_languages(monkeypatch):
+    alone = np.arange(2 * 3 * 4.0).reshape(2, 3, 4) ** 2
+    full = np.ones((3, 4))
+    found = LayerLosses(full=full, everything=full, alone=alone, spared=alone)
+    monkeypatch.setattr(gateway_regression.losses, "layer_losses", lambda _: found)
+    added = gateway_regression.added_losses(made.tiny())
+    assert added.shape == (4, 2)
+    expected = [
+        [sum(alone[i, lang, s] - 1 for lang in range(3)) / 3 for i in (0, 1)]
+        for s in range(4)
+    ]
+    np.testing.assert_allclose(added, expected)
 
 
 def test_features_are_those_of_the_weights():
