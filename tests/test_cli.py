@@ -75,6 +75,22 @@ REFUSED = {
         "no text in xx; allowed: de, en, ru",
     ),
     "repeated language": ([*MEASURE, "--languages", "en,ru,en"], "en is named more"),
+    "no such experiment": (
+        ["hypotheses", "T-004", "T-11", *MEASURE[1:]],
+        "no experiment T-11; allowed: T-001, T-002, .*, redundancy",
+    ),
+    "an experiment twice": (
+        ["hypotheses", "T-004", "t-004", *MEASURE[1:]],
+        "experiment t-004 is named more than once",
+    ),
+    "no such experiment in a run": (
+        [*RUN, "--hypotheses", "T-004,why"],
+        "no experiment why; allowed: T-001",
+    ),
+    "few sentences": (
+        ["hypotheses", *MEASURE[1:], "--few-limit", "1"],
+        "experiments need sentences of at least 2 texts, got 1 of 1",
+    ),
     "no language": ([*MEASURE, "--languages", ""], "languages: none named"),
     "1 bit": ([*MEASURE, "--bits", "1"], "bits must be between 2 and 8, got 1"),
     "17 bits": ([*MEASURE, "--bits", "17"], "bits must be between 2 and 8, got 17"),
@@ -289,7 +305,7 @@ def test_help_needs_none_of_the_heavy_libraries():
     )
     assert done.returncode == 0
     assert done.stderr == "[]\n"
-    for command in ("measure", "run", "search", "merge", "clip", "train"):
+    for command in ("measure", "run", "hypotheses", "search", "merge", "clip", "train"):
         assert re.search(rf"^  {command}  ", done.stdout, re.MULTILINE)
 
 
@@ -426,6 +442,7 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     monkeypatch.setattr(batches, "SHAPES", 1)  # as each is compiled
     command = ("run", *INPUTS, "--bits", "3", "--layer-limit", "4", "--set-limit", "0")
     command += ("--clip-limit", "0")  # which test_clip_jobs is about
+    command += ("--hypotheses", "T-002")
     code, out, err = jaxdisp(*command, "--output", "one")
     assert code == 0
     assert out.startswith("model, 0.0 M parameters: 3 bits")
@@ -437,7 +454,7 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     # where, when and in which order it was made
     differing = {"environment.json", "store.sqlite"}
     same = [name for name in names if name.name not in differing]
-    assert len(same) == 9
+    assert len(same) == 10
     for name in same:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     page = (one / "report.html").read_text(encoding="utf-8")
