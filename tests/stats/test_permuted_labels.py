@@ -32,6 +32,16 @@ def test_equals_the_share_of_all_divisions(values):
     assert abs(found - exact) < 4 * error + 1 / 4000
 
 
+def test_one_member_against_the_rest_is_one_sided():
+    weights = np.array([1, -0.2, -0.2, -0.2, -0.2, -0.2])
+    array = np.array([2.0, 9.0, 1.0, 0.0, 0.5, -1.0])
+    # only the second member gives more, and the first as much: 2 of 6
+    found = label_p_value(array, weights, key=KEY, draws=4000)
+    assert abs(found - 1 / 3) < 4 * np.sqrt(2 / 9 / 4000)
+    most = label_p_value(-array, weights, key=KEY, draws=4000)
+    assert abs(most - 5 / 6) < 4 * np.sqrt(5 / 36 / 4000)
+
+
 @given(st.lists(st.integers(-9, 9), min_size=6, max_size=6))
 def test_is_a_share_and_does_not_see_shifts(values):
     array = np.array(values, float)
