@@ -38,6 +38,7 @@ INDEPENDENT = Claim(
     unit="what is left of 0.1 from the typical correlation",
     method="root mean square correlation over pairs of layers, without the bias of "
     "finite text; jackknife over texts",
+    most=0.1,
 )
 """Correlations of 0.1 in all pairs would double the loss of 12 layers against the sum
 of their own; well below it, losses add up. The root mean square, since correlations of
@@ -219,7 +220,9 @@ def _independent(texts: np.ndarray, null: np.ndarray) -> Finding:
         square, np.stack([error_geometry.squared_correlation(some) for some in rest])
     )
     typical, least, most = (float(np.sqrt(max(x, 0.0))) for x in (square, low, high))
-    effect, within = margin_left(typical, (least, most), target=0.0, margin=0.1)
+    effect, within = margin_left(
+        typical, (least, most), target=0.0, margin=INDEPENDENT.most
+    )
     values = error_geometry.pairs(error_geometry.correlations(texts.sum(axis=0)))
     return judge(
         INDEPENDENT,

@@ -1,6 +1,7 @@
 """Findings: what an experiment concludes, in the form that every claim is given."""
 
 import dataclasses
+import math
 from typing import Literal
 
 from jaxdisp.stats.power import smallest_detectable
@@ -37,7 +38,8 @@ class Claim:
 
     The claim is about an effect in `unit`, positive where the claim is right. It holds
     if the whole interval lies above `support`, unless all of it lies below `least`, the
-    smallest effect that would still be what the claim says; then it fails.
+    smallest effect that would still be what the claim says; then it fails. `most` is
+    what the effect cannot exceed, such as the margin of a claim that two things agree.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Claim:
     method: str
     support: float = 0.0
     least: float = 0.0
+    most: float = math.inf
 
 
 def judge(
@@ -89,10 +92,7 @@ def judge(
     elif low > claim.support:
         why = f"but the control shows it as well: {control}"
     else:
-        why = (
-            f"it does not exclude {claim.support:g}; data like these show an effect of "
-            f"{smallest_detectable(low, high) + claim.support:.2g} four times in five"
-        )
+        why = f"it does not exclude {claim.support:g}; {_shown(claim, low, high)}"
     return Finding(
         id=claim.id,
         statement=claim.statement,
@@ -104,6 +104,18 @@ def judge(
         method=claim.method,
         verdict=verdict,
         reason=f"{remark}; {why}",
+    )
+
+
+def _shown(claim: Claim, low: float, high: float) -> str:
+    """What data of this precision could have shown, or how much more it takes."""
+    effect = smallest_detectable(low, high) + claim.support
+    if effect <= claim.most:
+        return f"data like these show an effect of {effect:.2g} four times in five"
+    more = (effect / claim.most) ** 2
+    return (
+        f"it takes about {more:.2g} times as many to show, four times in five, what is "
+        f"within {claim.most:g}"
     )
 
 

@@ -30,6 +30,7 @@ LINEAR = Claim(
     source="research notes, T-010",
     unit="what is left of 0.1 from half the loss at half the layers",
     method="random orders and their reverses; jackknife over texts and over orders",
+    most=0.1,
 )
 """A tenth of the whole loss is what a line would be seen to miss by."""
 
@@ -106,7 +107,10 @@ def decide(
     target = 1 - float(shares[at])
     estimate, width = float(left[at]), float(half[at])
     effect, within = margin_left(
-        estimate, (estimate - width, estimate + width), target=target, margin=0.1
+        estimate,
+        (estimate - width, estimate + width),
+        target=target,
+        margin=LINEAR.most,
     )
     rows: Rows = [{"share": 0.0, "left": 1.0, "low": 1.0, "high": 1.0}]
     rows += [

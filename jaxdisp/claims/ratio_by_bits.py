@@ -20,6 +20,7 @@ SAME_RATIO = Claim(
     source="theory of rounding noise; against the research notes, T-010",
     unit="what is left of 0.1 from a slope of 0",
     method="least squares of the log-ratio on bits; jackknife over texts",
+    most=0.1,
 )
 """A slope of 0.1 changes the ratio by a half over four bits."""
 
@@ -63,7 +64,7 @@ def decide(
         )
         return not_applicable(SAME_RATIO, n_texts, reason), rows
     slope, interval = rate_curves.slope(loss)
-    effect, within = margin_left(slope, interval, target=0.0, margin=0.1)
+    effect, within = margin_left(slope, interval, target=0.0, margin=SAME_RATIO.most)
     null = _random_splits(curves, groups, sides, key, splits)
     beside = ""
     if len(null):

@@ -66,6 +66,7 @@ CREST = Claim(
     source="theory of uniform rounding errors",
     unit="what is left of 0.1 from a slope of 1",
     method="least squares of logarithms over matrices; jackknife over layers",
+    most=0.1,
 )
 """A slope within 10 % of 1 and nothing else is the law."""
 
@@ -335,7 +336,7 @@ def _criticality(
 def _crest(
     slope: float, interval: tuple[float, float], errors: MatrixErrors
 ) -> Finding:
-    effect, within = margin_left(slope, interval, target=1.0, margin=0.1)
+    effect, within = margin_left(slope, interval, target=1.0, margin=CREST.most)
     ratio = errors.absmax / errors.predicted
     return judge(
         CREST,

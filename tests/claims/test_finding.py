@@ -55,6 +55,17 @@ def test_nothing_both_holds_and_fails(low, width, support, more):
     assert found.verdict == expected
 
 
+def test_what_agreement_within_a_margin_would_take():
+    """An interval of -/+ 0.2 around perfect agreement, with a margin of 0.1."""
+    claim = dataclasses.replace(CLAIM, least=0.0, most=0.1)
+    found = finding.judge(claim, 0.1, (-0.1, 0.1), 3, "seen")
+    assert found.verdict == "inconclusive"
+    # 0.2 wide: (0.2 x 0.715 / 0.1)^2
+    assert found.reason.endswith(
+        "takes about 2 times as many to show, four times in five, what is within 0.1"
+    )
+
+
 @pytest.mark.parametrize("bounds", [(1.0, 0.0), (float("nan"), 1.0)])
 def test_refuses_what_is_no_interval(bounds):
     with pytest.raises(ValueError, match=r"T-000: an interval of \["):
