@@ -47,6 +47,13 @@ def drawn(seed, effect, rest, layers=LAYERS, texts=0.2):
     return np.repeat(added, 2, axis=0), features
 
 
+@pytest.fixture
+def _deciding_fits(monkeypatch):
+    """Only the fits that findings rest on, for speed."""
+    some = dict(list(gateway_regression.FITS.items())[:4])
+    monkeypatch.setattr(gateway_regression, "FITS", some)
+
+
 def verdicts(effect, rest, seeds):
     count = collections.Counter()
     for seed in range(seeds):
@@ -62,6 +69,7 @@ def _arguments(data):
     return added, GROUPS, features
 
 
+@pytest.mark.usefixtures("_deciding_fits")
 def test_holds_where_losses_follow_the_features():
     count = verdicts(1.0, 0.15, 40)
     assert count["gateway-regression", "holds"] >= 38
@@ -69,6 +77,7 @@ def test_holds_where_losses_follow_the_features():
     assert count["gateway-regression-b", "holds"] < 40
 
 
+@pytest.mark.usefixtures("_deciding_fits")
 def test_does_not_hold_where_they_do_not():
     count = verdicts(0.0, 1.0, SEEDS)
     # one in twenty is aimed at; 200 seeds know it to 1.5 of a hundred
