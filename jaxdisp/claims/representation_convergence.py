@@ -311,14 +311,14 @@ EXPERIMENT = Experiment(
         "and do those that are better aligned lose less?"
     ),
     support=(
-        "the margin of translations is larger inside than at the ends, and within a "
+        "The margin of translations is larger inside than at the ends, and within a "
         "layer of three quarters larger than elsewhere, with the whole 95 % interval "
-        "over texts; ranks of languages by it go against what they lose"
+        "over texts; ranks of languages by it go against what they lose."
     ),
-    refutation=("the interval lies below 0, or excludes a rank correlation of 0.3"),
+    refutation=("The interval lies below 0, or excludes a rank correlation of 0.3."),
     control=(
-        "no peak where sentences are no translations of each other, nor in a model "
-        "with shuffled weights, whose margins must not follow the losses either"
+        "No peak where sentences are no translations of each other, nor in a model "
+        "with shuffled weights, whose margins must not follow the losses either."
     ),
     run=run,
 )

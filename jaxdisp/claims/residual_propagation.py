@@ -363,17 +363,17 @@ EXPERIMENT = Experiment(
         "hidden states as they are in full precision?"
     ),
     support=(
-        "one minus cosine is lower than for other pairs of layers, and more is saved "
+        "One minus cosine is lower than for other pairs of layers, and more is saved "
         "than the sum of what each saves, with the whole 95 % interval over texts; "
-        "ranks of languages by it follow what they lose"
+        "ranks of languages by it follow what they lose."
     ),
     refutation=(
-        "the interval excludes 5 % less than other pairs, a synergy of 2 %, or a rank "
-        "correlation of 0.3"
+        "The interval excludes 5 % less than other pairs, a synergy of 2 %, or a rank "
+        "correlation of 0.3."
     ),
     control=(
-        "pairs of the first, and of the last, with any other layer must be 5 % worse, "
-        "too; other pairs must have less synergy; shuffled languages"
+        "Pairs of the first, and of the last, with any other layer must be 5 % worse, "
+        "too; other pairs must have less synergy; shuffled languages."
     ),
     run=run,
 )
