@@ -1,0 +1,1 @@
+"""Causes of degradation: a structural model, its posterior, and interventions."""
