@@ -12,6 +12,7 @@ from jaxdisp.measure import similarity, transport
 @jax.jit
 def margins(
     states: Float[Array, "language sentence channel"],
+    undisturbed: Float[Array, "language sentence channel"] | None = None,
 ) -> Float[Array, "language sentence"]:
     """Measures how much closer sentences are to their translations than to others.
 
@@ -20,6 +21,7 @@ def margins(
 
     Args:
         states: of parallel sentences, in any unit.
+        undisturbed: what the other languages are taken from; None is the same states.
 
     Raises:
         ValueError: if there are fewer than 2 languages or 2 sentences.
@@ -28,8 +30,11 @@ def margins(
     """
     _check(states)
     aimed = jax.vmap(similarity.directions)(states)
+    still = (
+        aimed if undisturbed is None else jax.vmap(similarity.directions)(undisturbed)
+    )
     # margins are linear in the cosines, so that the others may be averaged first
-    others = _mean_of_others(aimed)
+    others = _mean_of_others(still)
 
     def one(own: Array, other: Array) -> Array:
         return similarity.margins(jnp.matmul(own, other.T, precision="float32"))

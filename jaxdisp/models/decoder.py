@@ -172,11 +172,12 @@ def hidden_states(
     versions: tuple[Parameters, ...],
     assignment: Int[Array, " site"],
     tokens: Int[Array, "sentence token"],
+    patch: Callable[[Array, Array], Array] = lambda _, state: state,
 ) -> tuple[Float[Array, "tap sentence token width"], Float[Array, "..."]]:
     """Runs the decoder and keeps the hidden state before and after every layer.
 
     Definition: `h[0] = embed(tokens)`, `h[i + 1] = block_i(h[i])` with the weights of
-    layer `i` taken from `versions[assignment[i]]`.
+    layer `i` taken from `versions[assignment[i]]`, each passed through `patch`.
 
     Args:
         architecture: the family's functions.
@@ -184,6 +185,7 @@ def hidden_states(
         versions: parameters in full precision, then as quantized by each quantizer.
         assignment: version of each layer, then of the parameters outside the layers.
         tokens: token numbers, padded on the right.
+        patch: of a tap's number and state, what is kept and goes on in its place.
 
     Returns:
         The hidden states, layers + 1 of them, and the logits.
@@ -191,7 +193,7 @@ def hidden_states(
     Reference: our own definition.
     """
     scan = ft.partial(_scan, architecture, config, versions, assignment, tokens)
-    logits, embedded, after = scan(lambda state, _: state)
+    logits, embedded, after = scan(lambda state, _: state, patch)
     return jnp.concatenate([embedded[None], after]), logits
 
 
