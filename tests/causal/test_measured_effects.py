@@ -67,22 +67,19 @@ def test_an_effect_is_a_difference_of_means_or_its_logarithm(scale, subtracted):
 
 
 def test_intervals_are_of_texts_not_of_sentences():
+    of_texts = noise(5, (4,))
+    change = np.repeat(of_texts, 3)
     done = intervention(effect=0.0)
-    change = np.zeros((3, 12))
-    change[:] = np.repeat(noise(5, (8,)), np.bincount(GROUPS))
     done = dataclasses.replace(
-        done, after={name: value + change for name, value in done.before.items()}
+        done,
+        groups=tuple(np.repeat(np.arange(4), 3).tolist()),
+        after={name: value + change for name, value in done.before.items()},
     )
     found = measured_effects.measure_effects(done, key=KEY, draws=4000)
-    sums = np.bincount(GROUPS, change[0])
-    sizes = np.bincount(GROUPS)
-    # the ratio estimator's standard error, Cochran 1977, equation 2.39
-    residuals = sums - change[0].mean() * sizes
-    wanted = np.sqrt(np.sum(residuals**2)) / 12
-    # 4000 draws know it to 1.1 %; the linearization of 8 clusters to 15 %
-    assert found.by_language["D"].standard_error == pytest.approx(
-        np.full(3, wanted), rel=0.2
-    )
+    # of sentences it would be smaller by the square root of 3
+    wanted = np.full(3, np.std(of_texts) / np.sqrt(4))
+    # 4000 draws know a standard deviation to 1.1 %
+    assert found.by_language["D"].standard_error == pytest.approx(wanted, rel=0.05)
     # one text for all languages: their mean is no more certain than each
     assert np.allclose(
         found.overall["D"].standard_error,
