@@ -57,11 +57,13 @@ class Edit:
     """A move of hidden states: `shift` is added at `tap` to all but the start token.
 
     Tap 0 is before the first layer, tap i after layer i - 1. The shift is the same for
-    all tokens of a sentence, and in full precision and rounded.
+    all tokens of a sentence, and in full precision and rounded. Before it is added,
+    states become `h linear`, if that is given: a projection, say.
     """
 
     tap: int
     shift: Float[np.ndarray, "language sentence width"]
+    linear: Float[np.ndarray, "width width"] | None = None
 
 
 def read(
@@ -107,6 +109,9 @@ def read(
     of_sentence = windows.sentences_of(parts)
     starts = np.diff(of_sentence, prepend=-1) > 0
     shift = _shifts(model, edit, len(flat))[of_sentence]
+    linear = None
+    if edit is not None and edit.linear is not None:
+        linear = jnp.asarray(edit.linear, jnp.float32)
     taps = jnp.asarray([tap, -1 if edit is None else int(edit.tap)], jnp.int32)
     pair = (params, {"blocks": rounded["blocks"], "outside": params["outside"]})
     sums = np.zeros((4 + model.config.width, len(parts)), np.float32)
@@ -119,7 +124,7 @@ def read(
             jnp.asarray(batch.tokens),
             jnp.asarray(batch.scored),
             jnp.asarray(starts[rows]),
-            jnp.asarray(shift[rows]),
+            (jnp.asarray(shift[rows]), linear),
             taps,
             architecture=model.architecture,
             config=model.config,
@@ -195,7 +200,7 @@ def _both(
     tokens: Int[Array, "window token"],
     scored: Bool[Array, "window token"],
     starts: Bool[Array, " window"],
-    shift: Float[Array, "window width"],
+    edit: tuple[Float[Array, "window width"], Float[Array, "width width"] | None],
     taps: Int[Array, "2"],
     *,
     architecture: decoder.Architecture,
@@ -210,8 +215,14 @@ def _both(
     following = jnp.pad(tokens[:, 1:], ((0, 0), (0, 1)))
     counted = (predicting & inner).astype(jnp.float32)
 
+    shift, linear = edit
+
     def edited(index: Array, state: Array) -> Array:
         moved = jnp.where(index == taps[1], shift, 0.0)[:, None] * inner[..., None]
+        if linear is not None:
+            wide = state.astype(jnp.float32)
+            turned = jnp.where(index == taps[1], jnp.matmul(wide, linear) - wide, 0.0)
+            moved = moved + turned * inner[..., None]
         return state + moved.astype(state.dtype)
 
     def run(params: decoder.Parameters) -> tuple[Array, Array]:

@@ -132,6 +132,40 @@ def test_an_edit_moves_the_mean_at_its_tap_by_the_shift(tap):
     assert np.abs(after.readout - before.readout).max() > 0.01
 
 
+@pytest.mark.parametrize("tap", [1, LAYERS])
+def test_a_linear_edit_maps_the_mean_before_it_shifts_it(tap):
+    model, corpus, rounded = inputs()
+    width = model.config.width
+    linear = 0.5 * small.normal("linear", (width, width)).astype(np.float32)
+    encoded = cube.encode(model, corpus)
+    moved = readings.Edit(tap=tap, shift=edit().shift, linear=linear)
+    before = readings.read(model, encoded, rounded, tap=tap)
+    after = readings.read(model, encoded, rounded, tap=tap, edit=moved)
+    expected = before.means.astype(float) @ linear + edit().shift
+    # float32 products of 12 channels
+    np.testing.assert_allclose(after.means, expected, atol=1e-4)
+    assert np.abs(after.full - before.full).min() > 1e-3
+
+
+def test_a_linear_edit_reaches_both_runs():
+    model, corpus, rounded = inputs()
+    width = model.config.width
+    constant = readings.Edit(
+        tap=LAYERS, shift=edit().shift, linear=np.zeros((width, width), np.float32)
+    )
+    encoded = cube.encode(model, corpus)
+    short = [[sentence[:3] for sentence in text] for text in encoded]
+    whole, first = (
+        readings.read(model, text, rounded, tap=TAP, edit=constant)
+        for text in (encoded, short)
+    )
+    # the start token's prediction alone knows of the rounding; float32 sums
+    np.testing.assert_allclose(
+        whole.rounded - whole.full, first.rounded - first.full, atol=5e-5
+    )
+    assert np.abs(whole.rounded - whole.full).max() > 1e-3
+
+
 def test_an_edit_is_not_seen_before_its_tap():
     model, corpus, rounded = inputs()
     before = readings.read(model, cube.encode(model, corpus), rounded, tap=1)
