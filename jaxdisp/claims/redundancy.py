@@ -16,11 +16,11 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from jaxdisp.claims import losses, redundancy_estimates
+from jaxdisp.claims import losses
 from jaxdisp.claims.experiment import Experiment, Outcome, Rows, Subject
 from jaxdisp.claims.finding import Claim, Finding, judge, not_applicable
-from jaxdisp.claims.redundancy_estimates import KINDS
-from jaxdisp.measure import cube, redundancy
+from jaxdisp.measure import cube, redundancy, redundancy_estimates
+from jaxdisp.measure.redundancy_estimates import KINDS
 from jaxdisp.search import lattice
 from jaxdisp.stats import bootstrap, regression
 from jaxdisp.stats.correlation import rank_correlation
@@ -89,7 +89,9 @@ def _run(subject: Subject) -> Outcome:
         ).nll,
         np.float64,
     )
-    estimates, missing = redundancy_estimates.measured(subject, full, key=noise)
+    estimates, missing = redundancy_estimates.measured(
+        subject.model, subject.corpus, full, key=noise, stride=subject.stride
+    )
     return decide(
         everything - full,
         np.array(subject.corpus.groups),

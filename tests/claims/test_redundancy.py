@@ -6,8 +6,9 @@ import jax
 import numpy as np
 from scipy import stats
 
-from jaxdisp.claims import redundancy, redundancy_estimates, registry, subjects
+from jaxdisp.claims import redundancy, registry, subjects
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import redundancy_estimates
 from tests.claims import subject as made
 
 KEY = jax.random.key(11)

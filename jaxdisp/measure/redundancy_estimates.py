@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from jaxdisp.claims.experiment import Subject
 from jaxdisp.measure import contrastive, cube, noise_injection, redundancy, states
 from jaxdisp.measure import corpus as corpora
+from jaxdisp.models.model import Model
 
 NOISED = 16
 VARIANCES = np.array([0.01, 0.04])
@@ -24,10 +24,12 @@ KINDS = {
 
 
 def measured(
-    subject: Subject,
+    model: Model,
+    corpus: corpora.Corpus,
     full: Float[np.ndarray, "language sentence"],
     *,
     key: PRNGKeyArray,
+    stride: int | None = None,
 ) -> tuple[dict[str, Float[np.ndarray, " language"]], str]:
     """Estimates every redundancy of every language that the data allow.
 
@@ -36,9 +38,11 @@ def measured(
     mean of its translations. All are larger where there is more redundancy.
 
     Args:
-        subject: model and text.
+        model: an open model.
+        corpus: parallel text.
         full: loss of each sentence in full precision, in nats.
         key: of the noise.
+        stride: of windows, in tokens; None is half of the context.
 
     Returns:
         By estimator, in its own unit, and why those of the spectrum are missing ("" if
@@ -46,7 +50,6 @@ def measured(
 
     Reference: our own choice of estimators.
     """
-    model, corpus = subject.model, subject.corpus
     groups = np.array(corpus.groups)
     n_tokens = np.asarray(cube.sizes(model, corpus)[0])
     fewest = int((n_tokens - 1).sum(axis=1).min())
@@ -56,7 +59,7 @@ def measured(
     shared = paired >= contrastive.LEAST_PAIRS and bool(np.all(n_tokens > 1))
     rows: list[dict[str, float]] = []
     means: list[np.ndarray] = []
-    for _, found in states.language_states(model, corpus, stride=subject.stride):
+    for _, found in states.language_states(model, corpus, stride=stride):
         kept = found.place > 0
         last, following = found.values[-1, kept], found.following[kept]
         gradient = redundancy.readout_gradient(model, last, following)
@@ -67,7 +70,7 @@ def measured(
         if shared:
             means.append(states.sentence_means(found, corpus.n_sentences)[-1])
     estimates = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    estimates["noise"] = _borne(subject, key)
+    estimates["noise"] = _borne(model, corpus, key, stride)
     total = zip(full.sum(axis=1).tolist(), n_tokens.sum(axis=1).tolist(), strict=True)
     estimates["head"] = np.array(
         [
@@ -98,15 +101,17 @@ def _spectral(last: np.ndarray, fewest: int) -> dict[str, float]:
     }
 
 
-def _borne(subject: Subject, key: PRNGKeyArray) -> np.ndarray:
+def _borne(
+    model: Model, corpus: corpora.Corpus, key: PRNGKeyArray, stride: int | None
+) -> np.ndarray:
     """How much noise each language bears in the middle of the model."""
     added = noise_injection.noise_losses(
-        subject.model,
-        corpora.spread(subject.corpus, NOISED),
+        model,
+        corpora.spread(corpus, NOISED),
         VARIANCES,
-        tap=subject.model.config.n_layers // 2,
+        tap=model.config.n_layers // 2,
         key=key,
-        stride=subject.stride,
+        stride=stride,
     ).mean(axis=2)
     return np.array(
         [redundancy.noise_redundancy(VARIANCES, column) for column in added.T]
