@@ -9,7 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdisp.measure import convergence
+from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
+from jaxdisp.models.model import Model
 
 NAMES = ("T", "A", "R", "D")
 
@@ -36,8 +38,8 @@ def variables(
         reference: the language to which T is relative, by its place.
 
     Raises:
-        ValueError: if there is no such language, or the two readings are of different
-            languages or sentences.
+        ValueError: if there is no such language, the two readings are of different
+            languages or sentences, or there are fewer than 2 of either.
 
     Reference: our own definitions.
     """
@@ -61,3 +63,56 @@ def variables(
         "R": readings.readout.astype(np.float64),
         "D": (readings.rounded - readings.full).astype(np.float64),
     }
+
+
+def middle_tap(model: Model) -> int:
+    """Returns the tap at which states are compared unless another is asked for.
+
+    Definition: that in the middle of the layers. The first taps still hold the tokens
+    that were read and the last ones those to be written, both in their own language;
+    what languages share lies between. It is named before anything is measured, since
+    the tap with the largest alignment would be one chosen for its outcome.
+
+    Args:
+        model: an open model.
+
+    Reference: our own choice; Wendler et al. 2024, arXiv:2402.10588, section 4.
+    """
+    return model.config.n_layers // 2
+
+
+def reference_language(
+    corpus: Corpus, training_bytes: dict[str, int], name: str | None = None
+) -> str:
+    """Chooses the language that numbers of tokens are relative to.
+
+    Definition: the one asked for; else English, by a code that is `en` or `eng` before
+    any `_` or `-`; else the one with the most training text, where that is known of all
+    of them; else the first.
+
+    Args:
+        corpus: parallel text.
+        training_bytes: by language, where known.
+        name: of a language; None chooses.
+
+    Raises:
+        ValueError: if the corpus has no such language.
+
+    Reference: our own definition.
+    """
+    languages = corpus.languages
+    if name is not None:
+        if name not in languages:
+            raise ValueError(f"reference {name}: must be one of {', '.join(languages)}")
+        return name
+    codes = [each.replace("-", "_").split("_")[0].lower() for each in languages]
+    english = [
+        each
+        for each, code in zip(languages, codes, strict=True)
+        if code in ("en", "eng")
+    ]
+    if english:
+        return english[0]
+    if all(each in training_bytes for each in languages):
+        return max(languages, key=lambda each: training_bytes[each])
+    return languages[0]
