@@ -11,8 +11,9 @@ The wide matrix need not be laid out: on m copies of the same input its m blocks
 their sum, so that one matrix of the old size does what the wide one would.
 """
 
+import dataclasses
 import functools as ft
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
 import jax
@@ -20,6 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.variables import variables
+from jaxdisp.measure import corpus as corpora
+from jaxdisp.measure import readings
+from jaxdisp.measure.cube import encode
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import (
@@ -109,6 +115,93 @@ def predicted_share(
     Reference: our own definition; the variance of a mean of m correlated variables.
     """
     return correlation + (1 - correlation) / copies
+
+
+def carry_out(
+    model: Model,
+    corpus: corpora.Corpus,
+    quantizer: Quantizer,
+    *,
+    tap: int,
+    reference: int,
+    key: PRNGKeyArray,
+    copies: Sequence[int] = (2, 4, 8),
+    draws: int = 2,
+) -> tuple[Intervention, ...]:
+    """Duplicates what matrices read, and measures what rounding then costs.
+
+    Definition: D before is of single stochastic roundings, after of `duplicated`
+    parameters, each averaged over draws; in full precision all are the same function. R
+    after is m times R before: the final readout has m copies of its channels, too, so
+    that `readout_participation` of the wide network is that exactly; the head being in
+    full precision, nothing of D comes from there, but from the readouts in the layers,
+    whose participation is multiplied alike. T and A are as they were. Rounding to the
+    nearest level, with as many copies as the most, is the case in which theory has R
+    multiplied to no avail; both its sides are rounded so. The placebo leaves single
+    channels and rounds them by other draws.
+
+    Args:
+        model: an open model.
+        corpus: parallel text.
+        quantizer: how to round, and what; outside the layers nothing is rounded.
+        tap: whose states make A.
+        reference: the language to which T is relative, by its place.
+        key: of the draws.
+        copies: m of each intervention, at least 2.
+        draws: of each set of rounded parameters.
+
+    Returns:
+        One for each of the numbers of copies, then with rounding to the nearest level,
+        then the placebo.
+
+    Raises:
+        ValueError: if a number of copies is below 2, there is no draw, or as
+            `duplicated`, `readings.read` and `variables`.
+
+    Reference: our own definition.
+    """
+    if not copies or min(copies) < 2:
+        raise ValueError(f"copies must be at least 2, got {list(copies)}")
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}")
+    encoded = encode(model, corpus)
+
+    def read(m: int, rounding: Rounding, own: PRNGKeyArray) -> readings.Readings:
+        params = duplicated(model, quantizer, copies=m, rounding=rounding, key=own)
+        return readings.read(model, encoded, params, tap=tap)
+
+    def averaged(m: int, own: PRNGKeyArray) -> readings.Readings:
+        found = [read(m, "stochastic", each) for each in jax.random.split(own, draws)]
+        mean = np.mean([each.rounded for each in found], axis=0)
+        return dataclasses.replace(found[0], rounded=mean)
+
+    def changed(
+        kind: str, m: int, sides: tuple[readings.Readings, readings.Readings]
+    ) -> Intervention:
+        before, after = (variables(side, reference=reference) for side in sides)
+        return Intervention(
+            target="R",
+            kind=kind,
+            amount=float(m),
+            unit="copies",
+            placebo=m == 1,
+            languages=corpus.languages,
+            groups=corpus.groups,
+            before=before,
+            after=after | {"R": m * after["R"]},
+        )
+
+    drawn, other = jax.random.split(key)
+    single, most = averaged(1, drawn), max(copies)
+    nearest = (read(1, "deterministic", key), read(most, "deterministic", key))
+    return (
+        *(
+            changed("duplication, stochastic", m, (single, averaged(m, drawn)))
+            for m in copies
+        ),
+        changed("duplication, rounded to nearest", most, nearest),
+        changed("other draws, no copies", 1, (single, averaged(1, other))),
+    )
 
 
 def _summed(
