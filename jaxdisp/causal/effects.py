@@ -42,14 +42,14 @@ def effects(posterior: Posterior) -> Effects:
     """Computes the effects of T on D from a posterior.
 
     Definition: with `D(t)` what D is under do(T = t), and A(t), R(t) likewise, from
-    `t*` to `t`: total `D(t) - D(t*)`; natural direct `D(t, A(t*), R(t*)) - D(t*)`; natural
-    indirect their difference; controlled direct `D(t, a, r) - D(t*, a, r)` with a and r
-    at their means; a path the change of D when each node on it sees the changed value
-    of the node before it and `t*` otherwise. In the median of the noise and at the means
-    of the covariates; where coefficients differ among languages, the mean over these.
-    The change is of one unit of T after the link, so that under the log link effects
-    are elasticities; under the reciprocal link it is from the first quartile of T to
-    the third, and effects are on the median of D.
+    `t*` to `t`: total `D(t) - D(t*)`; natural direct `D(t, A(t*), R(t*)) - D(t*)`;
+    natural indirect their difference; controlled direct `D(t, a, r) - D(t*, a, r)` with
+    a and r at their means; a path the change of D when each node on it sees the changed
+    value of the node before it and `t*` otherwise. In the median of the noise and at
+    the means of the covariates; where coefficients differ among languages, the mean
+    over these. The change is of one unit of T after the link, so that under the log
+    link effects are elasticities; under the reciprocal link it is from the first
+    quartile of T to the third, and effects are on the median of D.
 
     Args:
         posterior: draws.

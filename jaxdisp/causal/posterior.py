@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from numpyro import handlers
 from numpyro.infer import hmc, initialization, mcmc
-from numpyro.infer.reparam import LocScaleReparam
+from numpyro.infer.reparam import LocScaleReparam, Reparam
 
 from jaxdisp.causal import collapsed, structural
 from jaxdisp.causal.collapsed import Equation, Grams
@@ -74,9 +74,9 @@ class Posterior:
     per unit of the cause under the linear one; given ones are not among them.
     `covariates` are per unit of the covariate. `constants` are what a node is where all
     its regressors are 0. `sigma` and `tau` are the SDs of errors and of the constants
-    of languages, whose deviations from the common one are `languages`; `slopes` are those
-    of coefficients, and `slope_sds` their SDs. `freedom` are degrees of freedom of
-    Student errors. Draws are of shape "chain draw", those by language "chain draw
+    of languages, whose deviations from the common one are `languages`; `slopes` are
+    those of coefficients, and `slope_sds` their SDs. `freedom` are degrees of freedom
+    of Student errors. Draws are of shape "chain draw", those by language "chain draw
     language"; `standard` has all of them in the standard units of the design.
     """
 
@@ -214,7 +214,9 @@ def _parametrized(design: Design) -> Any:
     rows = len(design.units.language) / len(design.units.languages)
     if rows >= MANY_ROWS:
         return program
-    apart = {f"u_{node}": LocScaleReparam(centered=0) for node in design.nodes}
+    apart: dict[str, Reparam] = {
+        f"u_{node}": LocScaleReparam(centered=0) for node in design.nodes
+    }
     return handlers.reparam(program, config=apart)
 
 
