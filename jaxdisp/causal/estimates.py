@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdisp.causal.variables import variables
-from jaxdisp.measure import convergence, cube, tokenization
+from jaxdisp.measure import convergence, cube, similarity, tokenization
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
@@ -27,6 +27,7 @@ MEASURES = {
     "tokens_per_word": "T",
     "byte_fallback": "T",
     "retrieval": "A",
+    "margin_without_length": "A",
     "head": "R",
 }
 """Other estimators, each of a variable that it may replace, never stand beside.
@@ -67,7 +68,8 @@ def estimates(
 
     Definition: T to D as from `variables`; `relative_tokens`, `tokens_per_byte`,
     `tokens_per_word` and `byte_fallback` as in `measure.tokenization`; `retrieval` as
-    in `measure.convergence`, of the same states as A; `head` is
+    in `measure.convergence`, of the same states as A; `margin_without_length` is A of
+    states `variables.without_length`, NaN of fewer than 4 sentences; `head` is
     `redundancy.head_redundancy`; `loss` is in full precision, in nats per byte. Pooled
     by their weights they are what they would be of the sentences together.
 
@@ -115,6 +117,7 @@ def estimates(
         "tokens_per_word": (words, np.where(np.isfinite(words), tokens / words, 0.0)),
         "byte_fallback": (tokenization.byte_fallback(model.tokenizer, encoded), tokens),
         "retrieval": (retrieved, one),
+        "margin_without_length": (_without_length(readings, place), one),
         "head": (head, tokens),
         "bytes": (size, one),
         "n_tokens": (tokens, one),
@@ -124,6 +127,12 @@ def estimates(
         name: Pooled(values=values, weights=weights, harmonic=name == "R")
         for name, (values, weights) in table.items()
     }, missing
+
+
+def _without_length(readings: Readings, reference: int) -> np.ndarray:
+    if readings.n_tokens.shape[1] < similarity.MIN_FOR_CKA:
+        return np.full(readings.n_tokens.shape, np.nan)
+    return variables(readings, reference=reference, without_lengths=True)["A"]
 
 
 def pool(

@@ -6,9 +6,9 @@ one tap, R the readout at the last tap, D the two losses.
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from jaxdisp.measure import convergence
+from jaxdisp.measure import convergence, similarity
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
@@ -21,6 +21,7 @@ def variables(
     undisturbed: Readings | None = None,
     *,
     reference: int,
+    without_lengths: bool = False,
 ) -> dict[str, Float[np.ndarray, "language sentence"]]:
     """Returns T, A, R and D of every sentence in every language.
 
@@ -36,10 +37,12 @@ def variables(
         readings: of parallel sentences.
         undisturbed: before an intervention; None if these are.
         reference: the language to which T is relative, by its place.
+        without_lengths: whether A is of the states `without_length`, undisturbed.
 
     Raises:
         ValueError: if there is no such language, the two readings are of different
-            languages or sentences, or there are fewer than 2 of either.
+            languages or sentences, or there are fewer than 2 of either (4 sentences
+            without lengths).
 
     Reference: our own definitions.
     """
@@ -53,16 +56,41 @@ def variables(
         raise ValueError(
             f"reference must be from 0 to {len(readings.n_tokens) - 1}, got {reference}"
         )
-    margins = convergence.margins(
-        jnp.asarray(readings.means),
-        None if undisturbed is None else jnp.asarray(undisturbed.means),
-    )
+    own, others = readings.means, before.means
+    if without_lengths:
+        own, others = (without_length(x, before.n_tokens) for x in (own, others))
+    margins = convergence.margins(jnp.asarray(own), jnp.asarray(others))
     return {
         "T": before.n_tokens[reference] / readings.n_tokens,
         "A": np.asarray(margins, np.float64),
         "R": readings.readout.astype(np.float64),
         "D": (readings.rounded - readings.full).astype(np.float64),
     }
+
+
+def without_length(
+    means: Float[np.ndarray, "language sentence width"],
+    n_tokens: Int[np.ndarray, "language sentence"],
+) -> Float[np.ndarray, "language sentence width"]:
+    """Removes from mean states what is linear in a sentence's length and its logarithm.
+
+    Definition: `similarity.without`, language by language. Translations are alike in
+    length and states tell of it (positions do), so that sentences of unusual length
+    look well aligned in any language, and lose more or less for it.
+
+    Args:
+        means: as in readings.
+        n_tokens: in the same sentences.
+
+    Raises:
+        ValueError: if there are fewer than 4 sentences.
+
+    Reference: our own definition.
+    """
+    real = n_tokens.astype(np.float64)
+    lengths = np.stack([real, np.log(real)], axis=-1)
+    left = [similarity.without(x, n) for x, n in zip(means, lengths, strict=True)]
+    return np.stack(left).astype(np.float32)
 
 
 def middle_tap(model: Model) -> int:
