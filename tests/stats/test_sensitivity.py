@@ -153,23 +153,30 @@ def test_formula_is_exact_for_a_variable_that_is_there(seed, to_x, to_y, grouped
     np.testing.assert_allclose(after.error, full.error, rtol=1e-6)
 
 
-@given(st.integers(0, 200))
-def test_benchmark_of_a_twin(seed):
-    """A variable with the covariate's own ties, orthogonal to it, is within the bound.
-
-    The bound is exact where Z and the control are independent given the others and
-    have equal coefficients.
-    """
+@given(st.integers(0, 200), st.sampled_from([0.5, 1.0, 2.0]))
+def test_benchmark_of_a_stronger_twin(seed, times):
+    """The bound is exact for a variable so strong that is orthogonal to the control."""
     noise = normal(f"twin {seed}", 4, 60)
     noise -= noise.mean(axis=1, keepdims=True)
     # columns without any correlation in the sample
     control, z, own, error = np.linalg.qr(noise.T)[0].T * 60**0.5
-    x = 0.4 * control + 0.4 * z + own
-    y = x + 0.5 * control + 0.5 * z + error
+    x = 0.4 * control + 0.4 * times**0.5 * z + own
+
+    def outcome(by):
+        return x + 0.5 * control + by * z + error
+
+    def excess(by):
+        y = outcome(by)
+        return r2(y, z, x[:, None]) - times * r2(y, control, x[:, None])
+
+    y = outcome(optimize.brentq(excess, 0.25, 2.0, xtol=1e-14))
     short = within_groups.slope(y, x, control[:, None])
-    exposure = r2(x, control, np.zeros((60, 0)))
-    outcome = r2(y, control, x[:, None])
-    bound = sensitivity.benchmark(short, exposure, outcome)
+    bound = sensitivity.benchmark(
+        short,
+        r2(x, control, np.zeros((60, 0))),
+        r2(y, control, x[:, None]),
+        times=times,
+    )
     np.testing.assert_allclose(bound.r2_exposure, r2(x, z, control[:, None]), rtol=1e-6)
     true = r2(y, z, np.stack([control, x], axis=1))
     np.testing.assert_allclose(bound.r2_outcome, true, rtol=1e-6)
