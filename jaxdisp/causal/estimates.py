@@ -5,7 +5,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdisp.causal.variables import variables
-from jaxdisp.measure import convergence, cube, similarity, tokenization
+from jaxdisp.measure import convergence, cube, redundancy, similarity, tokenization
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
@@ -100,7 +100,17 @@ def estimates(
     of_reference = np.broadcast_to(tokens[place], tokens.shape)
     one = np.ones_like(tokens)
     words = np.array(per_word)
-    head = 1 - readings.full / (tokens * np.log(model.config.vocabulary))
+    head = np.array(
+        [
+            [
+                redundancy.head_redundancy(loss, n, model.config.vocabulary)
+                for loss, n in zip(losses, numbers, strict=True)
+            ]
+            for losses, numbers in zip(
+                readings.full.tolist(), n_tokens.tolist(), strict=True
+            )
+        ]
+    )
     retrieved = np.asarray(
         convergence.retrieval(jnp.asarray(readings.means)), np.float64
     )

@@ -52,7 +52,7 @@ def languages(found: Measured, *, key: PRNGKeyArray) -> tuple[Rows, dict[str, st
     missing = {"R_gaussian": why} if why else {}
     rows = [
         {"language": language}
-        | {name: known(column[place]) for name, column in columns.items()}
+        | {name: known(float(column[place])) for name, column in columns.items()}
         | described(found, language)
         for place, language in enumerate(corpus.languages)
     ]
