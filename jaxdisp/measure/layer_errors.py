@@ -11,12 +11,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import windows
-from jaxdisp.measure.activations import FEW_SHAPES
 from jaxdisp.measure.batches import equal_batches, length_classes
 from jaxdisp.measure.cube import encode
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 from jaxdisp.result import result
+
+SHAPES = 1
+"""Few sentences are enough, for which compiling takes longer than padding."""
 
 LAYER: decoder.Path = ("layer",)
 """The output of a whole layer: what it adds to the states."""
@@ -75,7 +77,7 @@ def layer_errors(
     flat = [sentence for language in encode(model, corpus) for sentence in language]
     context = model.config.context
     parts = windows.cut(flat, context, stride)
-    classes = length_classes([parts], FEW_SHAPES)
+    classes = length_classes([parts], SHAPES)
     total: dict[decoder.Path, Any] = {}
     for batch in equal_batches(parts, classes, context):
         found = _products(
