@@ -9,7 +9,7 @@ from scipy import stats
 from jaxdisp.causal import graph as graphs
 from jaxdisp.causal.design import Design
 from jaxdisp.causal.graph import Pairs
-from jaxdisp.stats import within_groups
+from jaxdisp.stats import jackknife, within_groups
 
 NOTHING = 1e-9
 """Spreads within languages this small a share of the whole are rounding."""
@@ -147,7 +147,8 @@ def independences(
     for x, y, given in implied:
         found = regress(design, y, x, given)
         correlation = float(np.copysign(found.partial_r2**0.5, found.estimate))
-        quantile = stats.t.isf((1 - level) / 2 / len(implied), found.robust_df)
+        one = jackknife.bonferroni_level(len(implied), level)
+        quantile = stats.t.isf((1 - one) / 2, found.robust_df)
         # |b| error / error has one unit, the correlation; t^2 = df r^2 / (1 - r^2)
         unit = float(np.sqrt((1 - found.partial_r2) / found.df)) / found.error
         half = float(quantile) * found.robust_error * unit
