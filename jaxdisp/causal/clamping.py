@@ -17,7 +17,8 @@ from jaxtyping import Float
 from jaxdisp.causal import steering
 from jaxdisp.causal.do_tokenization import CutAndRead
 from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.joint_readings import Encoded, read_together
+from jaxdisp.causal.joint_readings import read_together
+from jaxdisp.causal.readout_direction import readout_slope
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models import decoder
@@ -27,8 +28,8 @@ HELD = 0.1
 """Of a variable's change, root mean square, that a clamp may leave."""
 
 EVALUATIONS = 3
-FARTHEST = 2.0
-"""Shifts for R are at most so many times the distance to the undisturbed mean state."""
+FARTHEST = 0.5
+"""Of the length of a sentence's last states, at most, for R to be put back."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,7 +94,6 @@ def clamp_readout(
     model: Model,
     rounded: decoder.Parameters,
     done: CutAndRead,
-    encoded: Encoded,
     *,
     tap: int,
     reference: int,
@@ -101,18 +101,17 @@ def clamp_readout(
 ) -> Clamp:
     """Holds R of every sentence as near as a shift of its last states can.
 
-    Definition: all tokens of a sentence but the start are shifted at the last tap by
-    `s` times its mean state there undisturbed less that under do(T). `s` is sought for
-    each sentence by the secant method, from 0 and 1, within `FARTHEST`, and of
-    `EVALUATIONS` the one with R nearest to what it was is taken. R is no function of
-    the mean state, so that there may be no such `s`: see `Clamp.left`. The placebo
-    shifts by as much in the direction of another text's sentence.
+    Definition: all tokens of a sentence but the start are shifted at the last tap along
+    `readout_direction.readout_slope`, as far as makes R what it was. How far is sought
+    for each sentence by the secant method on 1 / R, from 0 and Newton's step, within
+    `FARTHEST`; of `EVALUATIONS` the one nearest to what it was is taken. There may be
+    none that is near: see `Clamp.left`. The placebo shifts by as much in the direction
+    of another text's sentence.
 
     Args:
         model: an open model.
         rounded: parameters of which the layers are taken for the rounded run.
         done: the intervention on T.
-        encoded: token numbers undisturbed.
         tap: whose states alignment is of.
         reference: the language to which T is relative, by its place.
         before: undisturbed readings at `tap`.
@@ -123,43 +122,45 @@ def clamp_readout(
 
     Reference: our own definition; the secant method is Press et al. 2007, section 9.2.
     """
-    last = model.config.n_layers
-    cut = done.recut.encoded
-    own, disturbed = read_together(model, [encoded, cut], rounded, tap=last)
-    direction = own.means - disturbed.means
+    slope = readout_slope(model, done.recut.encoded)
+    steepness = steering.lengths(slope.direction)
+    direction = steering.with_length(slope.direction, np.ones(steepness.shape))
+    farthest = FARTHEST * slope.size
 
-    def shifted(shift: Float[np.ndarray, "language sentence width"]) -> Readings:
+    def shifted(directions: np.ndarray, by: np.ndarray) -> Readings:
         return read_together(
-            model, [cut], rounded, tap=tap, shifts=[shift], shifted_at=last
+            model,
+            [done.recut.encoded],
+            rounded,
+            tap=tap,
+            shifts=[directions * by[..., None].astype(np.float32)],
+            shifted_at=model.config.n_layers,
         )[0]
 
-    found, at = done.readings, np.zeros(before.readout.shape)
-    earlier, step = at, np.ones_like(at)
-    miss = earlier_miss = found.readout - before.readout
+    found, at = done.readings, np.zeros(steepness.shape)
+    earlier, earlier_miss = at, 1 / found.readout - 1 / before.readout
+    miss = earlier_miss
+    by = -miss / np.where(steepness > 0, steepness, np.inf)
     for _ in range(EVALUATIONS):
-        now = shifted((step[..., None] * direction).astype(np.float32))
-        now_miss = now.readout - before.readout
+        by = np.clip(by, -farthest, farthest)
+        now = shifted(direction, by)
+        now_miss = 1 / now.readout - 1 / before.readout
         better = np.abs(now_miss) < np.abs(miss)
         found = _chosen(better, now, found)
-        at, miss = np.where(better, step, at), np.where(better, now_miss, miss)
-        earlier, earlier_miss, step = (
-            step,
-            now_miss,
-            _secant(earlier, earlier_miss, step, now_miss),
-        )
-    away = _elsewhere(direction, done.intervention.groups)
-    placebo = shifted((at[..., None] * away).astype(np.float32))
-    return _clamp("R", done.intervention, before, (found, placebo), reference)
+        at, miss = np.where(better, by, at), np.where(better, now_miss, miss)
+        following = _secant(earlier, earlier_miss, by, now_miss)
+        earlier, earlier_miss, by = by, now_miss, following
+    away = shifted(_elsewhere(direction, done.intervention.groups), at)
+    return _clamp("R", done.intervention, before, (found, away), reference)
 
 
 def _secant(
     a: np.ndarray, miss_a: np.ndarray, b: np.ndarray, miss_b: np.ndarray
 ) -> np.ndarray:
-    """Where a line through two misses is 0, within bounds; b where it has no slope."""
+    """Where a line through two misses is 0; b where it has no slope."""
     slope = miss_b - miss_a
     steep = slope != 0
-    step = b - np.where(steep, miss_b * (b - a) / np.where(steep, slope, 1.0), 0.0)
-    return np.clip(step, -FARTHEST, FARTHEST)
+    return b - np.where(steep, miss_b * (b - a) / np.where(steep, slope, 1.0), 0.0)
 
 
 def _chosen(better: np.ndarray, now: Readings, found: Readings) -> Readings:

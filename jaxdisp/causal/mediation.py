@@ -110,7 +110,7 @@ def _parts(
 
 
 def _leaves_out_zero(found: bca.Interval) -> np.ndarray:
-    return (np.asarray(found.low) > 0) | (np.asarray(found.high) < 0)
+    return np.asarray((np.asarray(found.low) > 0) | (np.asarray(found.high) < 0))
 
 
 def _refusal(clamp: Clamp, total: bca.Interval) -> str:
