@@ -1,6 +1,7 @@
 """What an intervention did to T, A, R and D, with intervals over texts."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -85,6 +86,36 @@ def measure_effects(
         by_language=_by_name(names, by_language),
         overall=_by_name(names, overall),
     )
+
+
+def with_placebos(
+    interventions: Sequence[Intervention],
+) -> tuple[tuple[Intervention, tuple[Intervention, ...]], ...]:
+    """Puts each intervention together with its placebos.
+
+    Definition: the placebos of an intervention are those that come after it and before
+    the next one.
+
+    Args:
+        interventions: in the order in which they were carried out.
+
+    Raises:
+        ValueError: if a placebo comes first.
+
+    Reference: our own definition.
+    """
+    if interventions and interventions[0].placebo:
+        raise ValueError(
+            f"{interventions[0].kind} is a placebo of nothing; put what it belongs to "
+            "before it"
+        )
+    made: list[tuple[Intervention, list[Intervention]]] = []
+    for each in interventions:
+        if each.placebo:
+            made[-1][1].append(each)
+        else:
+            made.append((each, []))
+    return tuple((done, tuple(placebos)) for done, placebos in made)
 
 
 SIGNS = np.array([1.0, -1.0, -1.0, 1.0])

@@ -138,3 +138,13 @@ def test_what_cannot_be_compared_is_refused():
         measured_effects.measure_effects(fewer, key=KEY)
     with pytest.raises(ValueError, match="must be one of change, log ratio, got sum"):
         measured_effects.measure_effects(done, key=KEY, scale="sum")
+
+
+def test_placebos_belong_to_what_they_follow():
+    first, second = intervention(), intervention(seed=1)
+    placebos = [intervention(seed=seed, placebo=True) for seed in (2, 3)]
+    found = measured_effects.with_placebos([first, *placebos, second])
+    assert found == ((first, tuple(placebos)), (second, ()))
+    with pytest.raises(ValueError, match="merge dropout is a placebo of nothing"):
+        measured_effects.with_placebos([placebos[0], first])
+    assert measured_effects.with_placebos([]) == ()

@@ -7,8 +7,10 @@ import hypothesis
 import jax
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import strategies as st
 from scipy import stats
+from tokenizers import models
 
 from jaxdisp.causal import placebo_segmentation, resegmentation, segmentation
 from tests.causal import vocabularies
@@ -167,8 +169,6 @@ def test_dropout_lets_a_single_merge_through_as_often_as_it_should():
 def test_a_word_taken_whole_stays_whole_without_dropout():
     content = vocabularies.of_bytes().to_str()
     whole = content.replace('"ignore_merges":false', '"ignore_merges":true')
-    import tokenizers
-
     pieces = segmentation.read_pieces(tokenizers.Tokenizer.from_str(whole))
     assert pieces.whole_first
     words = segmentation.cut(pieces, TEXT)
@@ -264,9 +264,6 @@ def test_amounts_out_of_range_are_refused():
 
 
 def test_bytes_without_tokens_are_refused():
-    import tokenizers
-    from tokenizers import models
-
     few = tokenizers.Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
     pieces = segmentation.read_pieces(few)
     with pytest.raises(ValueError, match="lacks a token for some of the 256 bytes"):
