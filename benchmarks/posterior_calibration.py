@@ -117,12 +117,16 @@ def show(title: str, link: str, make: Callable[[Design], Fit], n_sets: int) -> N
         print(f"{100 * row.coverage:9.1f} %", flush=True)
 
 
+def planted(n_sets: int) -> None:
+    show("planted: a covariate not seen", "log", blind, n_sets)
+    show("planted: too narrow", "log", narrow, n_sets)
+
+
 def main(n_sets: int = 400, *links: str) -> None:
     for link in links or LINKS:
         show(link, link, right, n_sets)
     if not links:
-        show("planted: a covariate not seen", "log", blind, n_sets // 2)
-        show("planted: too narrow", "log", narrow, n_sets // 2)
+        planted(n_sets // 2)
 
 
 if __name__ == "__main__":

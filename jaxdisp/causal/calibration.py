@@ -321,7 +321,7 @@ def _known(design: Design, values: dict[str, np.ndarray]) -> Posterior:
         b={node: one[f"b_{node}"] for node in nodes},
         sigma={node: one[f"sigma_{node}"] for node in nodes},
         tau={node: one[f"tau_{node}"] for node in varying},
-        effects={n: one[f"tau_{n}"][:, :, None] * one[f"u_{n}"] for n in varying},
+        effects={node: one[f"u_{node}"] for node in varying},
         freedom={
             node: structural.LEAST_FREEDOM + one[f"freedom_{node}"]
             for node in nodes
