@@ -215,7 +215,7 @@ def _some(
 def _bytes_of(pieces: Pieces, word: tuple[str, ...]) -> tuple[str, ...]:
     made: list[str] = []
     for atom in segmentation.word_atoms(pieces, word):
-        # the mark of a space is a byte already, and its own bytes are not a space's
+        # the mark of a space stands for one byte already, and decoders look for it
         if atom in pieces.fixed or atom == segmentation.SPACE:
             made.append(atom)
         else:

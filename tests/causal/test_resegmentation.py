@@ -155,6 +155,16 @@ def test_dropping_all_merges_leaves_bytes():
     assert count(in_bytes) == len(small.SENTENCES[3].encode())
 
 
+@pytest.mark.parametrize("kind", ["characters", "scores"])
+def test_a_marked_space_is_one_byte_already(kind):
+    pieces = pieces_of(kind)
+    words = segmentation.cut(pieces, "the cat")
+    found = resegmentation.into_bytes(pieces, words, share=1.0, draws=draws())
+    flat = [piece for word in found for piece in word]
+    wanted = [f"<0x{byte:02X}>" for byte in b" the cat"]
+    assert flat == ["▁" if piece == "<0x20>" else piece for piece in wanted]
+
+
 def test_dropout_lets_a_single_merge_through_as_often_as_it_should():
     pieces = pieces_of("bytes")
     (pair, _) = min(pieces.ranks.items(), key=lambda item: item[1])
