@@ -109,6 +109,34 @@ def random_directions(
     return columns[:, : int(np.argmin(np.abs(sums - lost))) + 1]
 
 
+def removal(
+    found: Spread,
+    gone: Float[np.ndarray, "width direction"],
+    *,
+    tap: int,
+    shape: tuple[int, int],
+) -> readings.Edit:
+    """Describes how states lose directions, but for what all have in common there.
+
+    Definition: `h - (h - mean) V V'`, V the directions.
+
+    Args:
+        found: of the states.
+        gone: orthonormal, one per column; there may be none.
+        tap: where.
+        shape: number of languages and of sentences.
+
+    Reference: our own definition.
+    """
+    away = gone @ gone.T
+    shift = np.broadcast_to(found.mean @ away, (*shape, len(away)))
+    return readings.Edit(
+        tap=tap,
+        shift=shift.astype(np.float32),
+        linear=(np.eye(len(away)) - away).astype(np.float32),
+    )
+
+
 def carry_out(
     model: Model,
     corpus: corpora.Corpus,
@@ -150,19 +178,14 @@ def carry_out(
         raise ValueError("shares must name at least one share of the variance")
     found = spread(model, corpus, tap=tap)
     encoded, rounded = encode(model, corpus), quantize(model, quantizer)
-    shape = (len(encoded), corpus.n_sentences, len(found.mean))
+    shape = (len(encoded), corpus.n_sentences)
     undisturbed = readings.read(model, encoded, rounded, tap=tap)
     before = variables(undisturbed, reference=reference)
 
     def projected(
         kind: str, gone: Float[np.ndarray, "width direction"], *, placebo: bool
     ) -> Intervention:
-        away = gone @ gone.T
-        edit = readings.Edit(
-            tap=tap,
-            shift=np.broadcast_to(found.mean @ away, shape).astype(np.float32),
-            linear=(np.eye(len(away)) - away).astype(np.float32),
-        )
+        edit = removal(found, gone, tap=tap, shape=shape)
         after = readings.read(model, encoded, rounded, tap=tap, edit=edit)
         return Intervention(
             target="R",

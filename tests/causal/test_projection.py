@@ -80,6 +80,16 @@ def test_random_directions_hold_the_variance_asked_for(share, seed):
     assert abs(along.sum() - lost) <= max(float(found().variances[0]), along[-1])
 
 
+def test_states_keep_what_is_left_and_their_mean():
+    gone, kept = found().directions[:, 5:], found().directions[:, :5]
+    edit = projection.removal(found(), gone, tap=TAP, shape=(3, 4))
+    assert (edit.tap, edit.shift.shape) == (TAP, (3, 4, len(gone)))
+    after = rows() @ edit.linear + edit.shift[2, 1]
+    # float32, states of about 10
+    np.testing.assert_allclose((after - found().mean) @ gone, 0, atol=1e-4)
+    np.testing.assert_allclose(after @ kept, rows() @ kept, atol=1e-4)
+
+
 def test_what_is_carried_out():
     model, corpus = inputs()
     whole, placebo_of_whole, part, placebo = (
