@@ -301,7 +301,7 @@ def _check(
     tap: int,
     edit: Edit | None,
 ) -> None:
-    last, width = model.config.n_layers, model.config.width
+    last = model.config.n_layers
     for name, place in [("tap", tap)] + ([] if edit is None else [("edit", edit.tap)]):
         if not 0 <= place <= last:
             raise ValueError(f"{name} must be from 0 to {last}, got {place}")
@@ -310,12 +310,8 @@ def _check(
         raise ValueError(
             f"needs as many sentences in every language, got {sorted(numbers)}"
         )
-    wanted = (len(encoded), *numbers, width)
-    if edit is not None and edit.shift.shape != wanted:
-        raise ValueError(
-            f"shift must be by language, sentence and channel, {wanted}, got "
-            f"{edit.shift.shape}"
-        )
+    if edit is not None:
+        _check_edit(edit, (len(encoded), *numbers, model.config.width))
     for language, text in enumerate(encoded, start=1):
         for sentence, numbers_of in enumerate(text, start=1):
             if len(numbers_of) < 3:
@@ -323,3 +319,11 @@ def _check(
                     f"sentence {sentence} of language {language} has fewer than two "
                     "tokens beside the start token; leave it out of every language"
                 )
+
+
+def _check_edit(edit: Edit, wanted: tuple[int, ...]) -> None:
+    if edit.shift.shape != wanted:
+        raise ValueError(
+            f"shift must be by language, sentence and channel, {wanted}, got "
+            f"{edit.shift.shape}"
+        )

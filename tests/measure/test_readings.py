@@ -172,7 +172,8 @@ def test_an_edit_is_not_seen_before_its_tap():
     np.testing.assert_array_equal(disturbed(tap=2, read_at=1).means, before.means)
 
 
-def test_the_start_token_is_not_moved_but_what_begins_a_later_window_is():
+@pytest.mark.parametrize("stride", [None, tiny.CONTEXT - 1])
+def test_the_start_token_is_not_moved_but_what_begins_a_later_window_is(stride):
     """An edit of the last tap reaches no other token: what is lost is arithmetic."""
     model, corpus, rounded = inputs("LONG")
     encoded = cube.encode(model, corpus)
@@ -184,9 +185,12 @@ def test_the_start_token_is_not_moved_but_what_begins_a_later_window_is():
         rounded,
         tap=LAYERS,
         edit=readings.Edit(tap=LAYERS, shift=shift),
+        stride=stride,
     )
     outside = model.params["outside"]
-    for place, (_, own) in enumerate(states.language_states(model, corpus)):
+    for place, (_, own) in enumerate(
+        states.language_states(model, corpus, stride=stride)
+    ):
         last = own.values[-1] + np.where(
             own.place[:, None] > 0, shift[place, own.sentence], 0
         ).astype(np.float32)
