@@ -44,12 +44,13 @@ def held_out(
 
     Definition: `r2 = 1 - sum (y - predicted)^2 / sum (y - mean of the others)^2` over
     languages, 0 for predictors that say nothing and below 0 for harmful ones. The
-    method `means` is least squares of languages' means; `sentences` a regression on the
-    sentences of the other languages with a random constant each, applied to the means
-    of the language left out. The interval of r2 is a jackknife over the languages'
-    terms with predictions held as they are, which makes it somewhat short; `p_value`
-    of `means` is how often permuted languages give as much, that of `sentences` how
-    often changing the signs of `by mean less predicted` squared errors at random does.
+    method `means` is least squares of languages' means (one that is the same in all
+    says nothing); `sentences` is a regression on the sentences of the other languages
+    with a random constant each, applied to the means of the language left out. The
+    interval of r2 is a jackknife over the languages' terms with predictions held as
+    they are, which makes it somewhat short; `p_value` of `means` is how often permuted
+    languages give as much, that of `sentences` how often changing the signs of `by mean
+    less predicted` squared errors at random does.
     There are as many independent observations as languages, which are few.
 
     Args:
@@ -92,11 +93,15 @@ def _by_means(
 ) -> tuple[Row, list[Row]]:
     values = table(design, (*names, "D"))
     means = within_groups.group_means(values, design.units.language)
-    features, response = means[:, :-1], means[:, -1]
-    n, least = len(response), len(names) + 2 + LEAST_DF
-    if n < least:
+    # what is the same in all languages, such as lengths of reference sentences
+    largest = np.max(np.abs(means), axis=0)
+    varies = means.std(axis=0) > within_groups.ROUNDING * largest
+    features, response = means[:, :-1][:, varies[:-1]], means[:, -1]
+    n, p = features.shape
+    if n < p + 2 + LEAST_DF:
         raise ValueError(
-            f"{n} languages are too few for {len(names)} predictors; needed are {least}"
+            f"{n} languages are too few for {p} predictors; needed are "
+            f"{p + 2 + LEAST_DF}"
         )
     predicted = regression.leave_one_out(features) @ response
     if not np.all(np.isfinite(predicted)):

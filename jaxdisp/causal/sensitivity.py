@@ -32,7 +32,8 @@ def coefficients(design: Design) -> list[Row]:
 
     Returns:
         A row each: `coefficient, estimate, error, low, high, t, df, partial_r2,
-        robustness_value, robustness_value_05, same_sentence`.
+        robustness_value, robustness_value_05, same_sentence, same_sentence_low,
+        same_sentence_high`.
 
     Raises:
         ValueError: as `within_groups.slope`.
@@ -56,7 +57,7 @@ def coefficients(design: Design) -> list[Row]:
                 "partial_r2": found.partial_r2,
                 "robustness_value": sensitivity.robustness_value(found.t, found.df),
                 "robustness_value_05": _certain(found, quantile),
-                "same_sentence": _same_sentence(design, cause, effect),
+                **_same_sentence(design, cause, effect),
             }
         )
     return rows
@@ -192,13 +193,16 @@ def _certain(found: Slope, quantile: float) -> float | None:
     )
 
 
-def _same_sentence(design: Design, cause: str, effect: str) -> float | None:
-    sentences = design.units.sentences
+def _same_sentence(design: Design, cause: str, effect: str) -> Row:
+    names = ("same_sentence", "same_sentence_low", "same_sentence_high")
+    sentences, nothing = design.units.sentences, dict.fromkeys(names)
     if not design.units.repeated or len(set(sentences)) == len(sentences):
-        return None
+        return {**nothing}
     others = _others(design, cause, effect)
     try:
         found = regress(design, effect, cause, others, same_sentence=True)
     except ValueError:
-        return None
-    return found.estimate
+        return {**nothing}
+    half = float(stats.t.isf(ALPHA / 2, found.robust_df)) * found.robust_error
+    b = found.estimate
+    return dict(zip(names, (b, b - half, b + half), strict=True))

@@ -5,6 +5,7 @@ from jaxtyping import Float, Int
 from scipy import optimize, stats
 
 from jaxdisp.result import result
+from jaxdisp.stats.within_groups import ROUNDING
 
 SPREADS = (-20.0, 12.0)
 """Logarithms of tau^2 / sigma^2 between which the best is searched."""
@@ -71,7 +72,7 @@ def fit(
             f"random intercepts of {p} coefficients need at least 2 groups and {p + 2} "
             f"rows, got {len(sizes)} and {n}"
         )
-    if np.any(scale == 0):
+    if np.any(scale <= ROUNDING * np.max(np.abs(features), axis=0)):
         raise ValueError("features of random intercepts must not be constant")
     table[:, 1:-1] = (features - location) / scale
     gram = table.T @ table

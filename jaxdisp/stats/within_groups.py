@@ -13,6 +13,9 @@ Groups = Int[np.ndarray, " row"]
 NOTHING = 1e-10
 """Variances this small a share of what they were are rounding."""
 
+ROUNDING = 1e-12
+"""Standard deviations this small a share of the largest value are rounding."""
+
 LEAST_DF = 3
 """Degrees of freedom that a regression of groups' means must leave."""
 
@@ -82,8 +85,9 @@ def slope(
     if not np.all(np.isfinite(table)):
         raise ValueError("a regression needs finite values")
     centred = within(table, groups)
-    total = table - table.mean(axis=0)
-    varies = np.sum(centred**2, axis=0) > NOTHING * np.sum(total**2, axis=0)
+    rounded = (ROUNDING * np.max(np.abs(table), axis=0)) ** 2
+    least = np.maximum(NOTHING * table.var(axis=0), rounded)
+    varies = np.mean(centred**2, axis=0) > least
     kept = centred[:, 2:][:, varies[2:]]
     kept = kept / np.sqrt(np.mean(kept**2, axis=0))
     weights, _, rank, _ = np.linalg.lstsq(kept, centred[:, :2], rcond=NOTHING**0.5)

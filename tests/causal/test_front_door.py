@@ -19,7 +19,9 @@ def by_hand(made):
     languages = (made.language[:, None] == np.unique(made.language)).astype(float)
 
     def slopes(effect, causes):
-        design = np.column_stack([*(logs[cause] for cause in causes), languages])
+        columns = [logs[cause] for cause in causes]
+        columns += [made.columns[name] for name in made.covariates]
+        design = np.column_stack([*columns, languages])
         return sm.OLS(logs[effect], design).fit().params
 
     onward = slopes("D", "ART")
@@ -100,3 +102,4 @@ def test_covariates_are_controlled_for(covariate):
     made = serial.made(coefficients=THROUGH, covariate=covariate, n_sentences=200)
     found = front_door.front_door(designs.make_design(made), AROUND)
     assert abs(found.estimate - INDIRECT) < 0.15
+    np.testing.assert_allclose(found.estimate, by_hand(made).sum(), rtol=1e-8)

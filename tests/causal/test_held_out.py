@@ -112,16 +112,16 @@ def test_a_model_that_predicts_and_one_that_does_not():
 
 
 def test_p_values_are_small_as_often_as_they_should():
-    small, draws = {"means": 0, "sentences": 0}, 60
+    small, draws = {"means": 0, "sentences": 0}, 30
     for seed in range(draws):
         made = serial.made(seed=seed, n_languages=8, n_sentences=6, coefficients={})
         found = found_for(made, sets=(("T",),))
         for row in found.summaries:
             small[row["method"]] += row["p_value"] <= 0.2
-    # 12 +- 3.1 expected of permutations; a model that is fitted in vain does worse
+    # 6 +- 2.2 expected of permutations; a model that is fitted in vain does worse
     # than the mean, so changing signs finds fewer
-    assert 4 <= small["means"] <= 21
-    assert small["sentences"] <= 18
+    assert 1 <= small["means"] <= 13
+    assert small["sentences"] <= 10
 
 
 def test_covariates_and_refusals():
@@ -142,12 +142,25 @@ def test_covariates_and_refusals():
     assert "must not be constant" in found.refused[1]
 
 
+def test_a_covariate_that_is_the_same_in_all_languages():
+    """Lengths of reference sentences vary within languages, and not between them."""
+    rows = serial.rows(n_languages=9)
+    for row in rows:
+        row["reference"] = 4 + 0.1 * np.cos(int(row["sentence"][1:]) * 1.7)
+    found = found_for(units.make_units(rows))
+    assert found.refused == ()
+    with_it, without = (
+        summary(found, "means", names) for names in ("T, A, R, reference", "T, A, R")
+    )
+    np.testing.assert_allclose(with_it["r2"], without["r2"], rtol=1e-9)
+
+
 def test_one_row_per_language():
     found = found_for(serial.made(n_languages=12, n_sentences=1))
     assert {row["method"] for row in found.summaries} == {"means"}
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(st.integers(0, 20), st.floats(0.1, 10))
 def test_units_do_not_count(seed, factor):
     rows = serial.rows(seed=seed, n_languages=8, n_sentences=8)

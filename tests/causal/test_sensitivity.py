@@ -79,6 +79,8 @@ def test_known_coefficients_are_found():
         # 2400 rows of SD 1: errors of 0.02 or so
         assert abs(row["estimate"] - true) < 0.1
         assert abs(row["same_sentence"] - true) < 0.1
+        low, high = row["same_sentence_low"], row["same_sentence_high"]
+        assert low < row["same_sentence"] < high
 
 
 def test_the_sentence_as_a_common_cause():
@@ -94,6 +96,8 @@ def test_the_sentence_as_a_common_cause():
     found = {r["coefficient"]: r for r in sensitivity.coefficients(design)}["T>D"]
     assert found["estimate"] > 0.8
     assert abs(found["same_sentence"] - 0.3) < 0.2
+    assert found["low"] > 0.7
+    assert found["same_sentence_low"] < 0.3 < found["same_sentence_high"]
 
 
 def test_benchmarks_against_statsmodels():

@@ -102,6 +102,18 @@ def test_controls_that_do_not_vary_within_groups():
     assert found.df == expected.df
 
 
+def test_a_control_that_is_constant_but_for_rounding():
+    """Means of one text over groups differ in the last digit, which is no control."""
+    y, x, controls, _ = made()
+    constant = np.full(len(y), 4.7) * (1 + 1e-16 * np.arange(len(y)))
+    found = within_groups.slope(y, x, np.column_stack([controls, constant]))
+    expected = within_groups.slope(y, x, controls)
+    assert (found.df, found.estimate) == (expected.df, expected.estimate)
+    # a column far from 0 that does vary counts
+    far = 1e6 + normal("far", len(y))
+    assert within_groups.slope(y, x, far[:, None]).df == len(y) - 3
+
+
 @given(st.integers(0, 10**6), st.floats(0.01, 100), st.floats(-50, 50))
 def test_levels_of_groups_do_not_count(seed, factor, shift):
     """Any shift of a group, and any unit, leaves t and partial R^2 as they are."""
