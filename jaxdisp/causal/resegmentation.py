@@ -143,21 +143,16 @@ def into_bytes(pieces: Pieces, words: Words, *, share: float, draws: Uniforms) -
     replacement, every piece becomes the pieces of its bytes.
 
     Args:
-        pieces: a vocabulary with a piece for each byte.
+        pieces: a vocabulary with a piece for each byte of the text.
         words: a sentence.
         share: of words, from 0 to 1.
         draws: uniform numbers.
 
     Raises:
-        ValueError: if the share is not from 0 to 1, or bytes lack their pieces.
+        ValueError: if the share is not from 0 to 1, or a byte lacks a piece.
 
     Reference: our own definition.
     """
-    if not pieces.alphabet:
-        raise ValueError(
-            "the tokenizer lacks a token for some of the 256 bytes; cut into "
-            "characters instead"
-        )
     return _some(words, share, draws, ft.partial(_bytes_of, pieces))
 
 
@@ -219,8 +214,17 @@ def _bytes_of(pieces: Pieces, word: tuple[str, ...]) -> tuple[str, ...]:
         if atom in pieces.fixed or atom == segmentation.SPACE:
             made.append(atom)
         else:
-            made += [pieces.alphabet[byte] for byte in segmentation.spell(pieces, atom)]
+            made += [_byte(pieces, byte) for byte in segmentation.spell(pieces, atom)]
     return tuple(made)
+
+
+def _byte(pieces: Pieces, byte: int) -> str:
+    if byte not in pieces.alphabet:
+        raise ValueError(
+            f"the tokenizer has no token for the byte {byte:#04x}; cut into characters "
+            "instead"
+        )
+    return pieces.alphabet[byte]
 
 
 def _characters_of(pieces: Pieces, word: tuple[str, ...]) -> tuple[str, ...]:

@@ -31,10 +31,10 @@ class Pieces:
 
     `numbers` are those of all pieces, `ranks` the places of merges, the first one the
     most urgent, and `halves` the two pieces that make each (BPE); `scores` are log
-    probabilities (unigram). `alphabet` is the piece of each byte, where the vocabulary
-    has all 256; with `of_bytes` each character of a piece stands for a byte. Pieces in
-    `fixed` are never cut: tokens that were added, and the unknown. With `whole_first` a
-    word that is a piece is not merged but taken.
+    probabilities (unigram). `alphabet` is the piece of each byte that has one; with
+    `of_bytes` each character of a piece stands for a byte. Pieces in `fixed` are never
+    cut: tokens that were added, and the unknown. With `whole_first` a word that is a
+    piece is not merged but taken.
     """
 
     tokenizer: tokenizers.Tokenizer
@@ -42,7 +42,7 @@ class Pieces:
     ranks: dict[tuple[str, str], int]
     halves: dict[str, tuple[str, str]]
     scores: dict[str, float]
-    alphabet: tuple[str, ...]
+    alphabet: dict[int, str]
     of_bytes: bool
     fixed: frozenset[str]
     whole_first: bool
@@ -282,12 +282,12 @@ def _characters_of_bytes() -> dict[str, int]:
 CHARACTERS = _characters_of_bytes()
 
 
-def _alphabet(numbers: dict[str, int], *, of_bytes: bool) -> tuple[str, ...]:
+def _alphabet(numbers: dict[str, int], *, of_bytes: bool) -> dict[int, str]:
     if of_bytes:
-        found = sorted(CHARACTERS, key=CHARACTERS.__getitem__)
+        found = {byte: character for character, byte in CHARACTERS.items()}
     else:
-        found = [f"<0x{byte:02X}>" for byte in range(256)]
-    return tuple(found) if all(piece in numbers for piece in found) else ()
+        found = {byte: f"<0x{byte:02X}>" for byte in range(256)}
+    return {byte: piece for byte, piece in found.items() if piece in numbers}
 
 
 def _pair(merge: str | list[str]) -> tuple[str, str]:
