@@ -72,12 +72,19 @@ def test_byte_fallback_is_the_share_of_tokens_without_a_character(size):
 
 
 def test_byte_fallback_of_pieces_that_fall_back():
-    numbers = [[[0, 1, 2, 3 + 0xE3, 3 + 0x81, 3 + 0x0A, 3 + 0x41]]]
+    numbers = [[[3 + 0xE3, 1, 2, 3 + 0xE3, 3 + 0x81, 3 + 0x0A, 3 + 0x41]]]
     # the start token is not counted, a byte of ASCII is a character
     rate = tokenization.byte_fallback(with_fallback(), numbers)
     np.testing.assert_allclose(rate, [[2 / 6]])
     with pytest.raises(ValueError, match="no token beside"):
         tokenization.byte_fallback(with_fallback(), [[[0]]])
+
+
+def test_a_space_before_a_piece_of_a_character_is_no_character():
+    made = vocabulary.train_vocabulary([" 猫", " 猪", " 独"], 258)
+    assert len(made.encode(" 猫").ids) == 3  # the space has joined the first byte
+    encoded = [vocabulary.encode(made, [" 猫", " a"], 0)]
+    np.testing.assert_allclose(tokenization.byte_fallback(made, encoded), [[1, 0]])
 
 
 def test_tokens_per_byte_and_relative_tokens_by_hand():
