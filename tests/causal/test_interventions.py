@@ -255,3 +255,14 @@ def test_the_slope_of_a_readout_is_that_of_its_definition(world):
         up, down = (slow_share(g, h.astype(float) + s * step) for s in (1, -1))
         # central differences of a smooth function: 1e-12 / 1e-6
         assert sums[3 + channel] / 5 == pytest.approx((up - down) / 2e-6, abs=1e-6)
+
+
+def test_of_two_readings_each_sentence_is_taken_whole(world, cuts):
+    before, other = world[4], cuts[1].readings
+    better = np.arange(24).reshape(3, 8) % 2 == 0
+    found = clamping._chosen(better, other, before)
+    for name in ("full", "rounded", "means", "readout"):
+        for place in np.ndindex(3, 8):
+            source = other if better[place] else before
+            wanted = getattr(source, name)[place]
+            assert np.array_equal(getattr(found, name)[place], wanted), name
