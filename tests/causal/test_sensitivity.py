@@ -188,3 +188,16 @@ def test_the_chain_and_one_row_per_language(n_sentences):
     assert (found[0]["same_sentence"] is None) == (n_sentences == 1)
     if n_sentences == 1:
         assert found[0]["df"] == 12
+
+
+def test_levels_control_for_covariates():
+    made = serial.made(n_languages=14, covariate=0.8)
+    rows, _ = sensitivity.levels(designs.make_design(made))
+    values = {**made.columns, **{n: np.log(made.columns[n]) for n in ("T", "A")}}
+    means = {
+        name: np.array([values[name][made.language == g].mean() for g in range(14)])
+        for name in ("T", "A", "length")
+    }
+    x = sm.add_constant(np.stack([means["T"], means["length"]], axis=1))
+    fit = sm.OLS(means["A"], x).fit()
+    np.testing.assert_allclose(rows[0]["between"], fit.params[1], rtol=1e-8)
