@@ -272,3 +272,18 @@ def test_refusals():
     curves, _, refused = confounding.mediators(respecified(full, link="reciprocal"))
     assert curves == []
     assert "the reciprocal link gives the coefficients" in refused[0]
+
+
+def test_the_shift_is_in_the_unit_of_the_coefficient():
+    """It grows with the spread of D and shrinks with that of T."""
+    coefficients = dict.fromkeys(graphs.FULL.edges, 0.5)
+
+    def shift(sd_t, sd_d):
+        sigma = {"T": sd_t, "A": 1.0, "R": 1.0, "D": sd_d}
+        rows, _ = confounding.confounded(
+            fixed(coefficients, sigma), key=KEY, strengths=(0.5,)
+        )
+        return rows[0]["median"] - 0.5
+
+    np.testing.assert_allclose(shift(1.0, 3.0), 3 * shift(1.0, 1.0), rtol=1e-9)
+    np.testing.assert_allclose(shift(3.0, 1.0), shift(1.0, 1.0) / 3, rtol=1e-9)
