@@ -98,8 +98,12 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Left:
-    """What one equation makes of each row when it is left out."""
+class LeftOut:
+    """What an equation makes of each row when it is left out.
+
+    `elpd` is its log density, `k` the shape of the tail of its weights, `p` the part
+    of the effective number of parameters that is due to it.
+    """
 
     elpd: Float[np.ndarray, " row"]
     k: Float[np.ndarray, " row"]
@@ -139,7 +143,8 @@ def compare(
         10 and 24 (arXiv:1507.04544); Sivula, Magnusson, Matamoros and Vehtari 2020,
         arXiv:2008.10296 (when differences are uncertain).
     """
-    arviz, chosen = _arviz(), specification or Specification()
+    _arviz()
+    chosen = specification or Specification()
     if chosen.link == "reciprocal":
         raise ValueError(
             "the reciprocal link is of one graph alone; compare under the log link"
@@ -147,7 +152,7 @@ def compare(
     fit_key, check_key, row_key = jax.random.split(key, 3)
     rows, notes = _rows(len(units.language), row_key)
     fits: dict[Graph, Posterior] = {}
-    left: dict[Equation, _Left] = {}
+    left: dict[Equation, LeftOut] = {}
     for number, graph in enumerate(dict.fromkeys(model.fitted for model in MODELS)):
         found = posterior.fit(
             units,
@@ -160,7 +165,7 @@ def compare(
             equation = node, graphs.parents(graph, node)
             if equation not in left:
                 densities = predictive.log_densities(found, node, rows)
-                left[equation] = _leave_out(arviz, densities)
+                left[equation] = leave_one_out(densities)
         notes += tuple(note for note in found.design.notes if note not in notes)
     checked = {
         graph: predictive.check(found, key=jax.random.fold_in(check_key, number))
@@ -170,6 +175,26 @@ def compare(
     by_model = {model.name: _of_model(model, left) for model in MODELS}
     sentences = np.unique(units.sentences, return_inverse=True)[1][rows]
     return Comparison(rows=_judged(by_model, checks, sentences), notes=notes)
+
+
+def leave_one_out(densities: Float[np.ndarray, "chain draw row"]) -> LeftOut:
+    """Predicts each row from all others, by weighting draws that saw all.
+
+    Definition: `elpd_i = log sum_s w_is p(i | s)`, with weights `w_is` proportional to
+    `1 / p(i | s)`, their tail smoothed by a generalized Pareto law, and `p_i = log
+    mean_s p(i | s) - elpd_i`.
+
+    Args:
+        densities: log densities of rows given each draw.
+
+    Raises:
+        ValueError: if arviz-stats is missing.
+
+    Reference: Vehtari, Gelman and Gabry 2017, Statistics and Computing 27, equation 10.
+    """
+    by_row = np.moveaxis(densities, -1, 0)
+    elpd, k, p = _arviz().loo(by_row, chain_axis=-2, draw_axis=-1)
+    return LeftOut(elpd=np.asarray(elpd), k=np.asarray(k), p=np.asarray(p))
 
 
 def same_distributions(model: Model) -> tuple[str, ...]:
@@ -209,16 +234,10 @@ def _rows(
     return np.sort(order[:MOST_ROWS]).astype(int), (note,)
 
 
-def _leave_out(arviz: Any, densities: Float[np.ndarray, "chain draw row"]) -> _Left:
-    by_row = np.moveaxis(densities, -1, 0)
-    elpd, k, p = arviz.loo(by_row, chain_axis=-2, draw_axis=-1)
-    return _Left(elpd=np.asarray(elpd), k=np.asarray(k), p=np.asarray(p))
-
-
-def _of_model(model: Model, left: dict[Equation, _Left]) -> _Left:
+def _of_model(model: Model, left: dict[Equation, LeftOut]) -> LeftOut:
     nodes = graphs.order(model.fitted)
     parts = [left[node, graphs.parents(model.fitted, node)] for node in nodes]
-    return _Left(
+    return LeftOut(
         elpd=np.sum([part.elpd for part in parts], axis=0),
         k=np.max([part.k for part in parts], axis=0),
         p=np.sum([part.p for part in parts], axis=0),
@@ -234,7 +253,7 @@ def _error(pointwise: np.ndarray, sentences: np.ndarray) -> float:
 
 
 def _judged(
-    by_model: dict[str, _Left],
+    by_model: dict[str, LeftOut],
     checks: dict[str, tuple[Check, ...]],
     sentences: np.ndarray,
 ) -> tuple[Row, ...]:
