@@ -11,38 +11,29 @@ import typer
 
 import jaxdisp
 from jaxdisp import console
+from jaxdisp.commands import causes as causal_commands
+from jaxdisp.commands import searches
 from jaxdisp.options import (
     BitsOption,
-    BudgetOption,
+    CausesOption,
     ClippingOption,
     CorpusOption,
-    DryRunOption,
     DtypeOption,
-    EveryOption,
     FewLimitOption,
     GranularityOption,
     GridOption,
     GroupSizeOption,
-    GuidedOption,
-    HostsOption,
     HypothesesOption,
     IncludeOption,
     JsonOption,
-    KeepOption,
     LanguagesOption,
     LimitOption,
-    MemoryOption,
     ModelOption,
-    ObjectiveOption,
     OutputOption,
     OverwriteOption,
-    QuantizersOption,
     ReferenceOption,
-    ResumeOption,
     RevisionOption,
     SeedOption,
-    SetsOption,
-    ShardOption,
     StrideOption,
 )
 
@@ -148,6 +139,7 @@ def run(
     ] = 3,
     hypotheses: HypothesesOption = "all",
     few_limit: FewLimitOption = 32,
+    causes: CausesOption = True,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     output: Annotated[
@@ -156,7 +148,7 @@ def run(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Measure, sweep layers and sets, compare clipping, run experiments; report.
+    """Measure, sweep layers and sets, compare clipping, experiment, explain; report.
 
     Killed at any moment, the same command goes on where it stopped.
     """
@@ -165,6 +157,7 @@ def run(
 
     search = Search(keep=options.pop("protect"), bits=(bits,))
     options["hypotheses"] = console.chosen_hypotheses(hypotheses)
+    options["causes"] = console.wanted_causes() if causes else None
     console.execute("run", options | {"search": search})
 
 
@@ -206,85 +199,10 @@ def hypotheses(
     console.execute("hypotheses", options | {"reference": None})
 
 
-@app.command()
-def search(
-    keep: KeepOption = None,
-    every: EveryOption = False,
-    sets: SetsOption = None,
-    budget: BudgetOption = None,
-    objective: ObjectiveOption = "worst",
-    quantizers: QuantizersOption = "int4",
-    model: ModelOption = None,
-    revision: RevisionOption = None,
-    dtype: DtypeOption = "float32",
-    corpus: CorpusOption = None,
-    languages: LanguagesOption = None,
-    grid: GridOption = "symmetric",
-    granularity: GranularityOption = "tensor",
-    group_size: GroupSizeOption = 64,
-    include: IncludeOption = "",
-    clipping: ClippingOption = "absmax",
-    limit: LimitOption = None,
-    stride: StrideOption = None,
-    reference: ReferenceOption = None,
-    seed: SeedOption = 0,
-    memory: MemoryOption = None,
-    shard: ShardOption = None,
-    hosts: HostsOption = None,
-    guided: GuidedOption = None,
-    dry_run: DryRunOption = False,
-    output: OutputOption = None,
-    as_json: JsonOption = False,
-    resume: ResumeOption = False,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Measure which layers to protect: every set, ranked with uncertainty.
-
-    Killed at any moment, the same command goes on where it stopped.
-    """
-    options = dict(locals())
-    chosen = ("keep", "every", "sets", "budget", "objective", "quantizers", "guided")
-    for name in chosen:
-        options.pop(name)
-    how = {name: options.pop(name) for name in ("memory", "shard", "hosts", "dry_run")}
-    from jaxdisp.report import search_lattice
-
-    try:
-        bits = search_lattice.parse_quantizers(quantizers)
-        search = search_lattice.Search(
-            keep=keep,
-            every=every,
-            sets=sets,
-            budget=budget,
-            objective=search_lattice.objective_name(objective),
-            bits=bits,
-            guided=guided,
-        )
-    except ValueError as error:
-        console.refuse(str(error))
-    console.execute("search", options | {"search": search, "bits": bits[0]}, how)
-
-
-@app.command()
-def merge(
-    shards: Annotated[
-        list[pathlib.Path], typer.Argument(help="Run directories of the shards.")
-    ],
-    output: Annotated[
-        pathlib.Path, typer.Option("--output", help="Run directory of the whole.")
-    ],
-    as_json: JsonOption = False,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Join the shards of a search into one run."""
-    from jaxdisp.report import merged
-
-    try:
-        wanted, inputs, kept = merged.open_merged(shards, output, overwrite=overwrite)
-        found = merged.finish(wanted, inputs, kept)
-    except (ValueError, OSError) as error:
-        console.refuse(str(error))
-    console.show(wanted, inputs, found, output, as_json=as_json)
+app.command()(searches.search)
+app.command()(searches.merge)
+app.command()(causal_commands.causal)
+app.command()(causal_commands.intervene)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from jaxdisp.report import runs, searching, settings
+    from jaxdisp.report.causes import analysis, job
 
 
 def refuse(message: str) -> NoReturn:
@@ -88,6 +89,99 @@ def clip(options: dict[str, Any]) -> None:
             else f"--law knows no model: leave out {', '.join(given)}"
         )
     law(law_name, options["bits"], kurtosis, options)
+
+
+def causal(options: dict[str, Any]) -> None:
+    """Carries out `causal`: of a table, or of a model.
+
+    Args:
+        options: as they were given, by name.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report.causes import analysis, job
+
+    names = ("link", "arrows", "errors", "slopes", "draws", "chains")
+    choices = analysis.Choices(**{name: options.pop(name) for name in names})
+    data = options.pop("data")
+    if data is not None:
+        _causal_table(data, choices, options)
+        return
+    targets = options.pop("interventions")
+    wanted = job.Wanted(
+        choices=choices,
+        targets=() if targets == "none" else _names(targets) or (),
+        tap=options.pop("tap"),
+        few=options.pop("few_limit"),
+    )
+    how = {"progress": options.pop("progress")}
+    execute("causal", options | {"causes": wanted}, how)
+
+
+def intervene(options: dict[str, Any]) -> None:
+    """Carries out `intervene`.
+
+    Args:
+        options: as they were given, by name.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report.causes import job
+
+    targets = tuple(dict.fromkeys(options.pop("targets") or job.TARGETS))
+    few, tap = options.pop("few_limit"), options.pop("tap")
+    wanted = job.Wanted(targets=targets, tap=tap, few=few)
+    how = {"progress": options.pop("progress")}
+    execute("intervene", options | {"causes": wanted}, how)
+
+
+def wanted_causes() -> "job.Wanted":
+    """Says what a run does about causes: everything, by default settings.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report.causes import analysis, job
+
+    return job.Wanted(choices=analysis.Choices())
+
+
+def _causal_table(
+    data: str, choices: "analysis.Choices", options: dict[str, Any]
+) -> None:
+    """The causal model of the user's own units."""
+    usual = {"dtype": "float32", "bits": 4, "grid": "symmetric", "few_limit": 16}
+    usual |= {"granularity": "tensor", "group_size": 64, "include": ""}
+    usual |= {"clipping": "absmax", "interventions": "T,A,R"}
+    usual |= {
+        name: options[name]
+        for name in ("seed", "output", "as_json", "overwrite", "progress")
+    }
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    ]
+    if given:
+        refuse(f"--data knows no model: leave out {', '.join(given)}")
+    from jaxdisp.report import runs
+    from jaxdisp.report.causes import lines, table
+
+    keep_compiled()
+    output = options["output"]
+    try:
+        kept, units = None, table.open_units(data, choices, options["seed"])
+        if output is not None:
+            asked = table.configuration(data, units, choices, options["seed"])
+            kept = runs.begin(output, asked, overwrite=options["overwrite"])
+        found = table.results(data, units, choices, options["seed"], kept)
+    except (ValueError, OSError) as error:
+        refuse(str(error))
+    shown = json.dumps(found, indent=1, ensure_ascii=False)
+    typer.echo(shown if options["as_json"] else "\n".join(lines.lines(found)))
+    if output is None:
+        typer.echo("nothing written; --output DIR keeps the run", err=True)
+    else:
+        typer.echo(f"written: {output / 'results.json'}", err=True)
 
 
 def models(source: str | None, revision: str | None, *, as_json: bool) -> None:
@@ -187,6 +281,7 @@ def execute(
 
     keep_compiled()
     how = dict(how or {})
+    progress = how.pop("progress", True)
     dry_run = how.pop("dry_run", False)
     output, as_json = options.pop("output"), options.pop("as_json")
     taken = {name: options.pop(name, False) for name in ("overwrite", "resume")}
@@ -203,7 +298,7 @@ def execute(
             kept = runs.begin_together(output, configuration, **taken)
     except (ValueError, OSError) as error:
         refuse(str(error))
-    found = _with_progress(wanted, inputs, kept)
+    found = _with_progress(wanted, inputs, kept, progress=progress)
     show(wanted, inputs, found, output, as_json=as_json)
 
 
@@ -239,7 +334,7 @@ def show(
     elif "shard" in found:
         typer.echo(f"kept: {output / searching.STORE}", err=True)
     else:
-        paged = wanted.command in ("run", "search", "hypotheses")
+        paged = wanted.command not in ("measure", "clip")
         name = "report.html" if paged else "results.json"
         typer.echo(f"written: {output / name}", err=True)
 
@@ -255,7 +350,11 @@ def _forecast(inputs: "searching.Inputs", *, as_json: bool) -> None:
 
 
 def _with_progress(
-    wanted: "settings.Settings", inputs: "settings.Inputs", run: "runs.Run | None"
+    wanted: "settings.Settings",
+    inputs: "settings.Inputs",
+    run: "runs.Run | None",
+    *,
+    progress: bool,
 ) -> dict[str, Any]:
     import tqdm
 
@@ -267,7 +366,7 @@ def _with_progress(
         unit="sentence",
         file=sys.stderr,
         leave=False,
-        disable=not searching.first(),
+        disable=not (progress and searching.first()),
     ) as bar:
         try:
             return jobs.execute(wanted, inputs, run, bar.update)

@@ -118,6 +118,72 @@ HypothesesOption = Annotated[
     ),
 ]
 
+CausesOption = Annotated[
+    bool,
+    typer.Option(
+        "--causes/--no-causes",
+        help="Fit the causal model, and carry out what it speaks of.",
+    ),
+]
+
+# of `causal` and `intervene`
+TapOption = Annotated[
+    int | None,
+    typer.Option(
+        "--tap",
+        help="Where states are compared and moved: after so many layers; default: "
+        "half of them.",
+    ),
+]
+SetLimitOption = Annotated[
+    int,
+    typer.Option(
+        "--few-limit", help="Sentences per language that interventions are made on."
+    ),
+]
+ProgressOption = Annotated[
+    bool,
+    typer.Option("--progress/--no-progress", help="Show how far it is, on stderr."),
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="A table (.csv) instead of a model: columns language, sentence, T, A, R, "
+        "D; others are covariates.",
+    ),
+]
+LinkOption = Annotated[
+    str,
+    typer.Option(
+        "--link",
+        help="log (elasticities), linear, or reciprocal (the notes' D = c / R).",
+    ),
+]
+ArrowsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--arrows", help="Which are allowed, such as 'T>A>R>D, T>D'; default: all."
+    ),
+]
+ErrorsOption = Annotated[
+    str,
+    typer.Option("--errors", help="gaussian, or student (heavy tails; takes minutes)."),
+]
+SlopesOption = Annotated[
+    bool, typer.Option("--slopes", help="Let coefficients differ among languages.")
+]
+DrawsOption = Annotated[
+    int, typer.Option("--draws", help="Of the posterior, in each chain.")
+]
+ChainsOption = Annotated[int, typer.Option("--chains", help="Of the sampler.")]
+InterventionsOption = Annotated[
+    str,
+    typer.Option(
+        "--interventions", help="Variables to set, such as T,A,R; none for no such."
+    ),
+]
+
 # of `search` alone
 KeepOption = Annotated[
     int | None, typer.Option("--keep", help="All sets of so many layers.")

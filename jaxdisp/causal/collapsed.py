@@ -110,8 +110,10 @@ def select(grams: Grams, equation: Equation) -> Selected:
     effects = grams.products[:, equation.effects]
     return Selected(
         count=grams.count,
-        among=grams.products[:, taken][:, :, taken] * kept[:, None] * kept,
-        across=effects[:, :, taken] * kept,
+        among=jnp.einsum(
+            "gcd,c,d->gcd", grams.products[:, taken][:, :, taken], kept, kept
+        ),
+        across=effects[:, :, taken] * kept[None, None],
         within=effects[:, :, equation.effects],
         prior=equation.prior,
         present=equation.present,
@@ -134,10 +136,10 @@ def whiten(
 
     Reference: Woodbury's identity and the determinant lemma.
     """
-    scaled = spread[:, None] * selected.across
-    inner = spread[:, None] * selected.within * spread
     size = len(spread)
-    inner += sigma**2 * jnp.eye(size, dtype=sigma.dtype)
+    scaled = spread[None, :, None] * selected.across
+    inner = jnp.einsum("e,gef,f->gef", spread, selected.within, spread)
+    inner += sigma**2 * jnp.eye(size, dtype=sigma.dtype)[None]
     if size == 1:  # many times faster than factorizing matrices of one number
         root = jnp.sqrt(inner)
         half = scaled / root
@@ -205,13 +207,14 @@ def draw_coefficients(
     found = whiten(selected, sigma, spread).products
     noise = jax.random.normal(first, selected.prior.shape, sigma.dtype)
     precision = found[:-1, :-1] + jnp.diag(selected.prior**-2)
-    coefficients = _gaussian(precision, found[:-1, -1], noise) * selected.present
+    drawn = _gaussian(precision, found[:-1, -1], noise)
+    coefficients = jnp.where(selected.present, drawn, 0.0)
     error = jnp.append(-coefficients, 1.0)
-    left = spread * jnp.einsum("gec,c->ge", selected.across, error) / sigma**2
-    unit = jnp.eye(len(spread), dtype=sigma.dtype)
-    inner = unit + spread[:, None] * selected.within * spread / sigma**2
+    left = jnp.einsum("e,gec,c->ge", spread, selected.across, error) / sigma**2
+    inner = jnp.einsum("e,gef,f->gef", spread, selected.within, spread) / sigma**2
+    inner += jnp.eye(len(spread), dtype=sigma.dtype)[None]
     noises = jax.random.normal(second, left.shape, sigma.dtype)
-    return coefficients, spread * jax.vmap(_gaussian)(inner, left, noises)
+    return coefficients, spread[None] * jax.vmap(_gaussian)(inner, left, noises)
 
 
 def _gaussian(precision: Array, linear: Array, noise: Array) -> Array:

@@ -1,7 +1,6 @@
 """From units to equations: links, standard units, and which columns each is of."""
 
 import dataclasses
-from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +11,6 @@ from jaxdisp.causal.collapsed import Equation
 from jaxdisp.causal.graph import CHAIN, FULL, NODES, Graph
 from jaxdisp.causal.units import Units, check_independent
 
-Link = Literal["log", "linear", "reciprocal"]
 LINKS = ("log", "linear", "reciprocal")
 ERRORS = ("gaussian", "student")
 CONSTANT = "1"
@@ -40,8 +38,8 @@ class Specification:
     """
 
     graph: Graph = FULL
-    link: Link = "log"
-    errors: Literal["gaussian", "student"] = "gaussian"
+    link: str = "log"
+    errors: str = "gaussian"
     slopes: bool = False
     roots: bool = True
 
@@ -163,8 +161,8 @@ def _checked(chosen: Specification) -> Specification:
 
 
 def _linked(
-    units: Units, link: Link
-) -> tuple[dict[str, np.ndarray], Link, tuple[str, ...]]:
+    units: Units, link: str
+) -> tuple[dict[str, np.ndarray], str, tuple[str, ...]]:
     """The four variables after the link, which link it was, and notes."""
     values = {node: units.columns[node] for node in NODES}
     low = {node: int(np.sum(x <= 0)) for node, x in values.items()}
@@ -185,7 +183,7 @@ def _less(node: str) -> str:
     return f"{node} less its cause"
 
 
-def _fixed(link: Link, scales: Scales) -> dict[str, tuple[str, float]]:
+def _fixed(link: str, scales: Scales) -> dict[str, tuple[str, float]]:
     """Causes whose coefficients are given, in standard units."""
     if link != "reciprocal":
         return {}

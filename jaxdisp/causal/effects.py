@@ -20,6 +20,7 @@ from jaxdisp.causal import structural
 from jaxdisp.causal.design import CONSTANT, Design
 from jaxdisp.causal.graph import NODES
 from jaxdisp.causal.posterior import Posterior
+from jaxdisp.causal.units import Units
 
 LEVEL = 0.95
 QUARTILES = (0.25, 0.75)
@@ -163,7 +164,13 @@ def _typical(design: Design) -> Design:
     n = len(design.units.languages)
     columns = np.zeros((n, len(design.names)))
     columns[:, design.names.index(CONSTANT)] = 1.0
-    units = dataclasses.replace(design.units, language=np.arange(n))
+    units = Units(
+        languages=design.units.languages,
+        language=np.arange(n),
+        sentences=("",) * n,
+        columns={},
+        covariates=design.units.covariates,
+    )
     plain = dataclasses.replace(design.specification, errors="gaussian")
     return dataclasses.replace(
         design, units=units, columns=columns, specification=plain

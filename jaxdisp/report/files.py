@@ -11,6 +11,7 @@ from jaxdisp.report import (
     search_tables,
     tables,
 )
+from jaxdisp.report.causes import figures as causes_figures
 from jaxdisp.report.hypotheses import figures
 from jaxdisp.report.settings import Inputs, Settings, describe, hashes
 
@@ -18,6 +19,8 @@ TITLES = {
     "run": "What quantization costs each language",
     "search": "Which layers to protect",
     "hypotheses": "Why: hypotheses, each measured",
+    "causal": "Why: causes, predicted and carried out",
+    "intervene": "What interventions change",
 }
 
 
@@ -44,6 +47,11 @@ def written(
     examined = found if settings.command == "hypotheses" else found.get("hypotheses")
     if examined is not None:
         files |= figures.written(examined)
+    caused = found if settings.causes is not None else None
+    if settings.command == "run":
+        caused = found.get("causes")
+    if caused is not None:
+        files |= causes_figures.written(caused)
     if settings.command in TITLES:
         corpus = inputs.corpus
         summary = {
@@ -55,7 +63,8 @@ def written(
                 f"{name} {digest[:12]}" for name, digest in hashes(inputs).items()
             ),
         }
-        content = page.content(summary, found, searched, examined, inputs.chosen)
+        parts = {"searched": searched, "examined": examined, "caused": caused}
+        content = page.content(summary, found, parts, inputs.chosen)
         files["report.html"] = page.render(content, files)
     return files
 

@@ -12,6 +12,7 @@ from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
+from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.hypotheses import job
 from jaxdisp.report.settings import Inputs, Settings, hashes
 from jaxdisp.search import lattice, plan, sweep
@@ -40,6 +41,8 @@ def work(settings: Settings, inputs: Inputs) -> int:
             total += clipping.work(inputs.compared.corpus, inputs.compared.deploy)
     if inputs.examined is not None:
         total += job.work(inputs.examined)
+    if inputs.caused is not None:
+        total += causes_job.work(inputs.caused)
     return total
 
 
@@ -81,6 +84,9 @@ def execute(
     if inputs.examined is not None:
         examined = job.results(inputs.examined, run, advance)
         found |= {"hypotheses": examined} if settings.command == "run" else examined
+    if inputs.caused is not None:
+        caused = causes_job.results(inputs.caused, run, advance)
+        found |= {"causes": caused} if settings.command == "run" else caused
     found = runs.rounded(found)
     if run is not None and searching.first() and "shard" not in found:
         runs.finish(run, found, files.written(settings, inputs, found), hashes(inputs))
@@ -89,7 +95,7 @@ def execute(
 
 def _plans(settings: Settings, inputs: Inputs) -> dict[str, plan.Plan]:
     """What is evaluated besides a search: everything quantized, and single layers."""
-    if settings.command in ("clip", "search", "hypotheses"):
+    if settings.command not in ("measure", "run"):
         return {}
     n_layers = inputs.model.config.n_layers
     uniform = lattice.uniform(n_layers)

@@ -1,12 +1,14 @@
 """The report of a run: one HTML page that needs nothing beside it."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
 from jaxdisp.measure.disparity import Contrast
 from jaxdisp.report import clip_tables, search_tables, tables
+from jaxdisp.report.causes import lines as causes_lines
 from jaxdisp.report.hypotheses import figures, lines
 
 TEMPLATE = """\
@@ -24,6 +26,7 @@ TEMPLATE = """\
   th { border-bottom: 1px solid #222; }
   tr.marked { background: #f3efe2; }
   img { max-width: 100%; }
+  pre { font-size: 12px; overflow-x: auto; }
   .note { color: #555; }
   h2 { margin-top: 2em; }
 </style>
@@ -110,6 +113,16 @@ alt="{{ experiment.title }}"></p>
 Refutation: {{ experiment.refutation }} Control: {{ experiment.control }}</p>
 {% endfor %}
 {% endif %}
+{% if causes %}
+<h2>Causes, predicted and carried out</h2>
+<p>T, how few tokens a language takes; A, how alike its states are to those of other
+languages; R, over how many channels a prediction is spread; D, what quantization costs.
+</p>
+{% for name, image in images.items() if name.startswith("causes_") %}
+<p><img src="{{ image }}" alt="{{ name.replace("_", " ") }}"></p>
+{% endfor %}
+<pre>{{ causes }}</pre>
+{% endif %}
 <h2>How this was made</h2>
 <p><code>jaxdisp {{ command }}</code></p>
 <p class="note">{{ provenance }}</p>
@@ -122,8 +135,7 @@ LISTED = 10
 def content(
     summary: dict[str, str],
     found: dict[str, Any],
-    searched: dict[str, Any] | None,
-    examined: dict[str, Any] | None,
+    parts: Mapping[str, dict[str, Any] | None],
     chosen: Contrast | None,
 ) -> dict[str, Any]:
     """Collects what the page shows.
@@ -131,13 +143,15 @@ def content(
     Args:
         summary: `title`, `summary`, `command` and `provenance` in words.
         found: the content of `results.json`.
-        searched: the part of it that a search is, if there is one.
-        examined: the part of it that experiments are, if there are any.
+        parts: the parts of it that are a search, experiments and causes, `searched`,
+            `examined` and `caused`, each if there is one.
         chosen: the contrast between languages, if there is one.
 
     Reference: our own definition.
     """
     windows = tables.windows_sentence(found["windows"])
+    searched, examined = parts["searched"], parts["examined"]
+    caused = parts["caused"]
     return summary | {
         "degradation_header": tables.DEGRADATION_HEADER,
         "degradation": tables.degradation_cells(found.get("degradation", [])),
@@ -152,6 +166,7 @@ def content(
         "layer_sentences": found.get("layer_sentences"),
         "search": searched and _search(searched),
         "hypotheses": examined and _examined(examined),
+        "causes": caused and "\n".join(causes_lines.lines(caused)),
         "clipping": _clipping(found["clipping"]) if "clipping" in found else None,
     }
 

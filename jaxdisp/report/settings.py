@@ -11,6 +11,7 @@ from jaxdisp.measure.disparity import Contrast, contrast
 from jaxdisp.models.model import Model, load
 from jaxdisp.models.quantized import Quantizer, check_quantizer
 from jaxdisp.report import clipping, searching
+from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.hypotheses import job
 from jaxdisp.report.search_lattice import Search
 from jaxdisp.report.searching import Means
@@ -28,7 +29,8 @@ class Settings:
     longer than the context are scored in windows that are `stride` tokens apart (None
     is half of the context). The model computes in `dtype`. Of the experiments, those in
     `hypotheses` are run (empty is all, None is none), with `few_limit` sentences per
-    language where many configurations are evaluated.
+    language where many configurations are evaluated. `causes` says what is asked for of
+    the causal model and of interventions.
     """
 
     command: str
@@ -50,6 +52,7 @@ class Settings:
     dtype: str = "float32"
     hypotheses: tuple[str, ...] | None = None
     few_limit: int = subjects.FEW
+    causes: causes_job.Wanted | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,7 @@ class Inputs:
     compared: clipping.Inputs | None = None
     searched: searching.Inputs | None = None
     examined: job.Inputs | None = None
+    caused: causes_job.Inputs | None = None
 
 
 def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
@@ -114,7 +118,25 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
             stride=settings.stride,
         )
     return dataclasses.replace(
-        inputs, compared=compared, searched=searched, examined=examined
+        inputs,
+        compared=compared,
+        searched=searched,
+        examined=examined,
+        caused=_causes_inputs(settings, inputs),
+    )
+
+
+def _causes_inputs(settings: Settings, inputs: Inputs) -> causes_job.Inputs | None:
+    if settings.causes is None:
+        return None
+    return causes_job.check(
+        settings.causes,
+        inputs.model,
+        inputs.corpus,
+        settings.quantizer,
+        reference=settings.reference,
+        seed=settings.seed,
+        stride=settings.stride,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxdisp.models.model import count_parameters
 from jaxdisp.report import clip_tables, search_tables, tables
+from jaxdisp.report.causes.lines import lines as causes_lines
 from jaxdisp.report.hypotheses.lines import lines as finding_lines
 from jaxdisp.report.settings import Inputs, Settings, describe
 
@@ -48,7 +49,16 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
     examined = found if settings.command == "hypotheses" else found.get("hypotheses")
     if examined is not None:
         shown += ["", *finding_lines(examined)]
-    intervals = {"degradation", "clipping", "sets", "findings"} & found.keys()
+    caused = found.get("causes") if settings.command == "run" else found
+    if settings.causes is not None and caused is not None:
+        shown += ["", *causes_lines(caused)]
+    intervals = {
+        "degradation",
+        "clipping",
+        "sets",
+        "findings",
+        "effects",
+    } & found.keys()
     if intervals and found["n_groups"] < FEW_TEXTS:
         shown.append(
             f"Only {found['n_groups']} texts: take these intervals with caution."

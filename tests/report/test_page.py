@@ -32,6 +32,10 @@ FIGURES = {
 }
 
 
+def parts(**there):
+    return {"searched": None, "examined": None, "caused": None} | there
+
+
 def found(**changes):
     return {
         "degradation": [row(), row(language="<en>", flag="")],
@@ -50,7 +54,9 @@ def searched(**changes):
 
 def rendered(**changes):
     results = found(**changes)
-    content = page.content(SUMMARY, results, results.get("search"), None, CONTRAST)
+    content = page.content(
+        SUMMARY, results, parts(searched=results.get("search")), CONTRAST
+    )
     return page.render(content, FIGURES).decode()
 
 
@@ -98,7 +104,7 @@ def test_everything_that_was_measured_is_shown():
 def test_of_a_search_alone_only_that_is_shown():
     search = searched(layers=[], interactions=[], proposed=None)
     results = search | {"n_groups": 4, "windows": FIT}
-    content = page.content(SUMMARY, results, results, None, None)
+    content = page.content(SUMMARY, results, parts(searched=results), None)
     text = page.render(content, FIGURES).decode()
     assert text.count("<img") == 2
     assert "Which layers to protect" in text
@@ -113,7 +119,7 @@ def test_nothing_outside_is_referred_to():
 
 
 def test_a_value_that_is_missing_is_no_empty_string():
-    content = page.content(SUMMARY, found(), None, None, None)
+    content = page.content(SUMMARY, found(), parts(), None)
     del content["provenance"]
     with pytest.raises(jinja2.UndefinedError, match="provenance"):
         page.render(content, FIGURES)

@@ -50,9 +50,10 @@ def specification(choices: Choices) -> Specification:
     Reference: our own definition.
     """
     chosen = graph.FULL if choices.arrows is None else graph.read(choices.arrows)
-    link: Any = choices.link
-    errors: Any = choices.errors
-    return Specification(graph=chosen, link=link, errors=errors, slopes=choices.slopes)
+
+    return Specification(
+        graph=chosen, link=choices.link, errors=choices.errors, slopes=choices.slopes
+    )
 
 
 def check(units: Units, choices: Choices) -> None:

@@ -1,0 +1,1 @@
+"""Commands with many options, by what they are about; `cli` has the others."""

@@ -1,0 +1,142 @@
+"""The files of causes: every table as CSV, and four figures."""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.figure
+
+from jaxdisp.report import plots, tables
+from jaxdisp.report.causes import (
+    effects_figure,
+    interventions_figure,
+    predictions_figure,
+    sensitivity_figure,
+)
+
+Rows = list[dict[str, Any]]
+
+PLAIN = (
+    "effects",
+    "coefficients",
+    "units",
+    "by_language",
+    "interventions",
+    "interventions_by_language",
+    "mediations",
+    "prior",
+    "refused",
+    "missing",
+)
+"""Tables that are named in results as in their files."""
+
+NESTED = {
+    "confrontation": {
+        "arrows": "predicted_measured_arrows",
+        "interventions": "predicted_measured_ways",
+        "languages": "predicted_measured_languages",
+    },
+    "sensitivity": {
+        name: f"sensitivity_{name}"
+        for name in (
+            "coefficients",
+            "benchmarks",
+            "levels",
+            "mediators",
+            "mediator_zeros",
+            "confounder",
+            "least_confounder",
+            "independences",
+        )
+    },
+    "held_out": {"summaries": "held_out", "languages": "held_out_languages"},
+    "diagnostics": {"quantities": "convergence"},
+}
+"""Tables within parts of results, and the names of their files."""
+
+FIGURES: dict[str, Callable[[dict[str, Any]], matplotlib.figure.Figure | None]] = {
+    "causes_effects": effects_figure.figure,
+    "causes_predicted_measured": predictions_figure.figure,
+    "causes_interventions": interventions_figure.figure,
+    "causes_sensitivity": sensitivity_figure.figure,
+}
+
+
+def written(found: dict[str, Any]) -> dict[str, bytes]:
+    """Writes the tables of causes as CSV, and draws the figures that they allow.
+
+    A table that is missing or empty has no file, and a figure that needs it is left
+    out.
+
+    Args:
+        found: as from `job.results` or `analysis.analyse`, `runs.rounded`.
+
+    Returns:
+        Files by their path in the run directory.
+
+    Reference: our own definition.
+    """
+    files = {
+        f"tables/{name}.csv": tables.csv(rows)
+        for name, rows in flat_tables(found).items()
+        if rows
+    }
+    for name, draw in FIGURES.items():
+        figure = draw(found)
+        if figure is not None:
+            files |= plots.drawn(name, figure)
+    return files
+
+
+def flat_tables(found: dict[str, Any]) -> dict[str, Rows]:
+    """Collects what is a table of rows without anything nested in them.
+
+    Args:
+        found: as from `job.results` or `analysis.analyse`.
+
+    Returns:
+        Rows by the names of their files.
+
+    Reference: our own definition.
+    """
+    flat = {name: found.get(name) or [] for name in PLAIN}
+    for part, names in NESTED.items():
+        inside = found.get(part) or {}
+        flat |= {to: inside.get(name) or [] for name, to in names.items()}
+    models = found.get("models") or []
+    flat["models"] = [_without_checks(row) for row in models]
+    flat["model_checks"] = [
+        {"model": row["name"]} | _joined(check)
+        for row in models
+        for check in row["checks"]
+    ]
+    flat["dropped"] = [{"row": text} for text in found.get("dropped") or []]
+    return flat | _front_door((found.get("sensitivity") or {}).get("front_door"))
+
+
+def _without_checks(row: dict[str, Any]) -> dict[str, Any]:
+    return _joined({name: value for name, value in row.items() if name != "checks"})
+
+
+def _joined(row: dict[str, Any]) -> dict[str, Any]:
+    """Lists of names that may hold spaces, with semicolons between."""
+    return {
+        name: "; ".join(value) if isinstance(value, list | tuple) else value
+        for name, value in row.items()
+    }
+
+
+def _front_door(found: dict[str, Any] | None) -> dict[str, Rows]:
+    if found is None:
+        return {}
+    through = found["through"]
+    plain = {
+        name: value
+        for name, value in found.items()
+        if name not in ("through", "checks", "refused")
+    }
+    parts = {f"through_{name}": through.get(name) for name in ("A", "R")}
+    refused = {"refused": "; ".join(found["refused"])}
+    return {
+        "front_door": [plain | parts | refused],
+        "front_door_checks": found["checks"],
+    }
