@@ -23,7 +23,7 @@ import dataclasses
 
 import jax
 
-from jaxdisp.causal import duplication, duplication_errors
+from jaxdisp.causal.interventions import duplication, duplication_errors
 from jaxdisp.claims import subjects
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.models.quantized import Quantizer

@@ -13,8 +13,11 @@ from scipy.stats import norm
 
 from jaxdisp.causal.confounding import effect
 from jaxdisp.causal.graph import NODES
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.measured_effects import MeasuredEffects, measure_effects
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.measured_effects import (
+    MeasuredEffects,
+    measure_effects,
+)
 from jaxdisp.causal.posterior import Posterior
 from jaxdisp.stats import bca
 

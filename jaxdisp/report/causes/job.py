@@ -9,17 +9,11 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jaxdisp.causal import (
-    carried_out,
-    confrontation,
-    language_table,
-    measured,
-    measured_effects,
-    variables,
-)
-from jaxdisp.causal.carried_out import TARGETS, Ground
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.mediation import PARTS, Mediation
+from jaxdisp.causal import confrontation, language_table, measured, variables
+from jaxdisp.causal.interventions import carried_out, measured_effects
+from jaxdisp.causal.interventions.carried_out import TARGETS, Ground
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.mediation import PARTS, Mediation
 from jaxdisp.causal.units import Units, make_units
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.corpus import Corpus

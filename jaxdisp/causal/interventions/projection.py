@@ -12,7 +12,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import readings, states

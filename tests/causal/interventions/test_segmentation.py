@@ -9,11 +9,11 @@ import tokenizers
 from hypothesis import strategies as st
 from tokenizers import decoders, models
 
-from jaxdisp.causal import segmentation
+from jaxdisp.causal.interventions import segmentation
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.models import model as models_of
 from jaxdisp.models import vocabulary
-from tests.causal import vocabularies
+from tests.causal.interventions import vocabularies
 from tests.models import small
 
 TEXTS = (*small.SENTENCES, "the cat sat on the mat.", "  two  spaces ", "ω😀 and 猫!")

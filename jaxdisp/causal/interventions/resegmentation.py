@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from jaxdisp.causal import segmentation
-from jaxdisp.causal.segmentation import Pieces, Words
+from jaxdisp.causal.interventions import segmentation
+from jaxdisp.causal.interventions.segmentation import Pieces, Words
 
 Uniforms = Iterator[float]
 

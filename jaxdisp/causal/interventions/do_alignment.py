@@ -6,9 +6,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from jaxdisp.causal import steering
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.joint_readings import read_together
+from jaxdisp.causal.interventions import steering
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.joint_readings import read_together
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, readings

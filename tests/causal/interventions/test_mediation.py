@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxdisp.causal import mediation
-from jaxdisp.causal.clamping import Clamp
-from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.interventions import mediation
+from jaxdisp.causal.interventions.clamping import Clamp
+from jaxdisp.causal.interventions.intervention import Intervention
 from tests.models import small
 
 KEY = jax.random.key(6)

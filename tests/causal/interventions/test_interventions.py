@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxdisp.causal import (
+from jaxdisp.causal.interventions import (
     clamping,
     do_alignment,
     do_tokenization,
@@ -20,7 +20,7 @@ from jaxdisp.measure import convergence, cube, readings
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.models import model as models
 from jaxdisp.models.quantized import Quantizer, quantize
-from tests.causal import vocabularies
+from tests.causal.interventions import vocabularies
 from tests.measure import tiny
 from tests.models import small
 

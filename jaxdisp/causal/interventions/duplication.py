@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import readings

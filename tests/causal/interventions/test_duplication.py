@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxdisp
-from jaxdisp.causal import duplication
-from jaxdisp.causal.duplication_errors import duplication_errors
+from jaxdisp.causal.interventions import duplication
+from jaxdisp.causal.interventions.duplication_errors import duplication_errors
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, redundancy
 from jaxdisp.models import decoder

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxdisp.causal import steering
+from jaxdisp.causal.interventions import steering
 from jaxdisp.measure import convergence
 from tests.models import small
 

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxdisp.causal.clamping import HELD, Clamp
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.measured_effects import DRAWS, LEVEL
+from jaxdisp.causal.interventions.clamping import HELD, Clamp
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.measured_effects import DRAWS, LEVEL
 from jaxdisp.stats import bca, bootstrap
 
 

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from jaxdisp.causal.duplication import Rounding, duplicated
+from jaxdisp.causal.interventions.duplication import Rounding, duplicated
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.layer_errors import OutputErrors, layer_errors
 from jaxdisp.models.model import Model

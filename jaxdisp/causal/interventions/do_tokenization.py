@@ -12,10 +12,14 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, PRNGKeyArray
 
-from jaxdisp.causal import placebo_segmentation, resegmentation, segmentation
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.joint_readings import read_together
-from jaxdisp.causal.segmentation import Pieces, Words
+from jaxdisp.causal.interventions import (
+    placebo_segmentation,
+    resegmentation,
+    segmentation,
+)
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.joint_readings import read_together
+from jaxdisp.causal.interventions.segmentation import Pieces, Words
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, readings

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxdisp
-from jaxdisp.causal import projection
+from jaxdisp.causal.interventions import projection
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import states
 from jaxdisp.models.quantized import Quantizer

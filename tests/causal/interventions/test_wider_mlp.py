@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxdisp
-from jaxdisp.causal import duplication, wider_mlp
+from jaxdisp.causal.interventions import duplication, wider_mlp
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.layer_errors import LAYER, layer_errors
 from jaxdisp.models import decoder

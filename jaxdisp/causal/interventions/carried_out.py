@@ -5,15 +5,15 @@ import dataclasses
 import jax
 from jaxtyping import PRNGKeyArray
 
-from jaxdisp.causal import (
+from jaxdisp.causal.interventions import (
     clamping,
     do_alignment,
     do_tokenization,
     duplication,
     projection,
 )
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.mediation import Mediation, mediate
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.mediation import Mediation, mediate
 from jaxdisp.measure import cube, readings
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from tokenizers import models
 
-from jaxdisp.causal import placebo_segmentation, resegmentation, segmentation
-from tests.causal import vocabularies
+from jaxdisp.causal.interventions import (
+    placebo_segmentation,
+    resegmentation,
+    segmentation,
+)
+from tests.causal.interventions import vocabularies
 from tests.models import small
 
 KEY = jax.random.key(11)

@@ -14,11 +14,11 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float
 
-from jaxdisp.causal import steering
-from jaxdisp.causal.do_tokenization import CutAndRead
-from jaxdisp.causal.intervention import Intervention
-from jaxdisp.causal.joint_readings import read_together
-from jaxdisp.causal.readout_direction import readout_slope
+from jaxdisp.causal.interventions import steering
+from jaxdisp.causal.interventions.do_tokenization import CutAndRead
+from jaxdisp.causal.interventions.intervention import Intervention
+from jaxdisp.causal.interventions.joint_readings import read_together
+from jaxdisp.causal.interventions.readout_direction import readout_slope
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models import decoder

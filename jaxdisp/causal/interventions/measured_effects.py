@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.stats import bca, bootstrap
 
 SCALES = ("change", "log ratio")

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxdisp.causal import segmentation
-from jaxdisp.causal.resegmentation import Uniforms
-from jaxdisp.causal.segmentation import Pieces, Words
+from jaxdisp.causal.interventions import segmentation
+from jaxdisp.causal.interventions.resegmentation import Uniforms
+from jaxdisp.causal.interventions.segmentation import Pieces, Words
 
 
 def other_pieces(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import strategies as st
 from scipy import stats
 
-from jaxdisp.causal import measured_effects
-from jaxdisp.causal.intervention import Intervention
+from jaxdisp.causal.interventions import measured_effects
+from jaxdisp.causal.interventions.intervention import Intervention
 
 KEY = jax.random.key(3)
 LANGUAGES = ("de", "en", "ru")

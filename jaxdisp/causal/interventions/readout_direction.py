@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxdisp.causal.joint_readings import Encoded
+from jaxdisp.causal.interventions.joint_readings import Encoded
 from jaxdisp.measure import redundancy, windows
 from jaxdisp.measure.batches import make_batches
 from jaxdisp.models import decoder
