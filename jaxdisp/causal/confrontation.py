@@ -17,6 +17,7 @@ from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.causal.interventions.measured_effects import (
     MeasuredEffects,
     measure_effects,
+    with_placebos,
 )
 from jaxdisp.causal.posterior import Posterior
 from jaxdisp.stats import bca
@@ -75,7 +76,10 @@ def confront(
     Reference: Pearl 2009, Causality, section 3.2 (what `do` predicts); Gelman et al.
         2013, Bayesian Data Analysis, section 6.3 (predictive intervals).
     """
-    pairs = _paired(interventions)
+    pairs = [
+        (done, placebos[0] if placebos else None)
+        for done, placebos in with_placebos(interventions)
+    ]
     first: dict[str, int] = {}
     for number, (done, _) in enumerate(pairs):
         if done.target not in ARROWS:
@@ -147,19 +151,6 @@ def _strength(posterior: Posterior, start: str, end: str) -> np.ndarray:
         fixed[node][1] * scale[node] / scale[fixed[node][0]] for node in path
     )
     return np.full_like(posterior.sigma["D"], by)
-
-
-def _paired(
-    interventions: Sequence[Intervention],
-) -> list[tuple[Intervention, Intervention | None]]:
-    """Each intervention with the first placebo between it and the next."""
-    pairs: list[tuple[Intervention, Intervention | None]] = []
-    for each in interventions:
-        if not each.placebo:
-            pairs.append((each, None))
-        elif pairs and pairs[-1][1] is None and pairs[-1][0].target == each.target:
-            pairs[-1] = (pairs[-1][0], each)
-    return pairs
 
 
 def _row(
