@@ -18,11 +18,18 @@ WORDS = {
     "R": "redundancy",
     "D": "degradation",
 }
-BENT = {("T", "D"): 0.28, ("D", "T"): -0.28}
-"""Arrows that would run through the others: below them."""
+BENT = {("T", "D"): 0.2, ("D", "T"): -0.2}
+"""Arrows that would run through the names of nodes: below them."""
 
-ALONG = {("T", "R"): 0.3, ("A", "D"): 0.7, ("R", "T"): 0.7, ("D", "A"): 0.3}
-"""Where labels stand, as shares of the arrow; half-way if it is not said."""
+LABELS = {
+    frozenset("TA"): (0.0, 0.75),
+    frozenset("AR"): (2.0, 1.17),
+    frozenset("RD"): (4.0, 0.75),
+    frozenset("TR"): (1.12, 0.37),
+    frozenset("AD"): (2.88, 0.37),
+    frozenset("TD"): (2.0, -0.56),
+}
+"""Where the coefficient of an arrow stands, whichever way it points."""
 
 NAMES = {
     "total": "total",
@@ -45,8 +52,8 @@ def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
     if not found.get("effects"):
         return None
     with mpl.rc_context(SETTINGS):
-        drawn = matplotlib.figure.Figure(figsize=(9, 3.7), layout="constrained")
-        left, right = drawn.subplots(1, 2, width_ratios=(1.35, 1))
+        drawn = matplotlib.figure.Figure(figsize=(9, 3.9), layout="constrained")
+        left, right = drawn.subplots(1, 2, width_ratios=(1.5, 1))
         _graph(left, found)
         _forest(right, found["effects"])
         what = "elasticities" if found["link"] == "log" else f"{found['link']} link"
@@ -73,18 +80,15 @@ def _graph(axes: matplotlib.axes.Axes, found: dict[str, Any]) -> None:
             ha="center",
             va="bottom" if above else "top",
         )
-    axes.set_xlim(-0.55, 4.55)
-    axes.set_ylim(-1.0, 1.45)
+    axes.set_xlim(-0.6, 4.6)
+    axes.set_ylim(-0.85, 1.5)
     axes.set_axis_off()
-    axes.set_title(
-        "solid: the interval leaves out 0; dashed: it does not", fontsize=9
-    )
+    axes.set_title("solid: the interval leaves out 0; dashed: it does not", fontsize=9)
 
 
 def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) -> None:
     """One arrow with its coefficient; without one where the link gives it."""
     cause, effect = name.split(">")
-    start, end = np.array(PLACES[cause]), np.array(PLACES[effect])
     clear = row is None or row["low"] > 0 or row["high"] < 0
     colour = GREY
     if clear:
@@ -92,8 +96,8 @@ def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) ->
     bend = BENT.get((cause, effect), 0.0)
     axes.add_patch(
         matplotlib.patches.FancyArrowPatch(
-            tuple(start),
-            tuple(end),
+            PLACES[cause],
+            PLACES[effect],
             arrowstyle="-|>",
             mutation_scale=13,
             connectionstyle=f"arc3,rad={bend}",
@@ -105,16 +109,12 @@ def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) ->
             zorder=1,
         )
     )
-    share = ALONG.get((cause, effect), 0.5)
-    at = start + share * (end - start)
-    if bend:
-        at = at - np.array([0.0, abs(bend) * abs(end[0] - start[0]) / 2])
     text = "given"
     if row is not None:
         text = f"{row['median']:.2g}\n[{row['low']:.2g}, {row['high']:.2g}]"
     axes.annotate(
         text,
-        tuple(at),
+        LABELS[frozenset((cause, effect))],
         ha="center",
         va="center",
         fontsize=8,
@@ -134,14 +134,14 @@ def _forest(axes: matplotlib.axes.Axes, effects: list[dict[str, Any]]) -> None:
             colour = RED
         axes.hlines(place, row["low"], row["high"], color=colour, lw=2)
         axes.plot(row["median"], place, "o", color=colour, ms=5)
-    names = [
-        NAMES.get(row["name"], "only " + row["name"].replace(">", " > "))
-        for row in rows
-    ]
-    axes.set_yticks(places, names)
+    axes.set_yticks(places, [_said(row["name"]) for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.axvline(0, color="black", lw=0.8)
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
     unit = rows[0]["unit"] if rows else ""
     axes.set_xlabel(unit)
     axes.set_title("effect of T on D, in all and by path", fontsize=9)
+
+
+def _said(name: str) -> str:
+    return NAMES[name] if name in NAMES else f"only {name.replace('>', ' > ')}"
