@@ -8,15 +8,19 @@ few alone, and of the data only the Gram matrix of each language is needed: the 
 does not grow with the number of sentences.
 
 Columns are numbered in one matrix for all equations. An equation with fewer regressors
-than another names any column in their place and marks it as absent.
+than another names any column in their place and marks it as absent. Functions of scales
+take any number of them at once, as arrays of NumPy or, to be differentiated, of JAX.
 """
 
+from typing import Any
+
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float64, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Float64, Int
 
 from jaxdisp.result import result
+
+Numbers = np.ndarray | jax.Array
 
 
 @result
@@ -27,19 +31,19 @@ class Equation:
     constant; `outcome` is the column of y. `prior` is the SD of each coefficient.
     """
 
-    outcome: Int[Array, "*batch"]
-    regressors: Int[Array, "*batch regressor"]
-    present: Bool[Array, "*batch regressor"]
-    effects: Int[Array, "*batch effect"]
-    prior: Float[Array, "*batch regressor"]
+    outcome: int
+    regressors: Int[np.ndarray, " regressor"]
+    present: Bool[np.ndarray, " regressor"]
+    effects: Int[np.ndarray, " effect"]
+    prior: Float64[np.ndarray, " regressor"]
 
 
 @result
 class Grams:
     """How many rows each language has, and the products of their columns, summed."""
 
-    count: Float[Array, " language"]
-    products: Float[Array, "language column column"]
+    count: Float64[np.ndarray, " language"]
+    products: Float64[np.ndarray, "language column column"]
 
 
 @result
@@ -49,12 +53,12 @@ class Selected:
     `among` those of W with y after them, `across` of Z with these, `within` of Z.
     """
 
-    count: Float[Array, " language"]
-    among: Float[Array, "language column column"]
-    across: Float[Array, "language effect column"]
-    within: Float[Array, "language effect effect"]
-    prior: Float[Array, " regressor"]
-    present: Bool[Array, " regressor"]
+    count: Float[Numbers, " language"]
+    among: Float[Numbers, "language column column"]
+    across: Float[Numbers, "language effect column"]
+    within: Float[Numbers, "language effect effect"]
+    prior: Float[Numbers, " regressor"]
+    present: Bool[Numbers, " regressor"]
 
 
 @result
@@ -64,8 +68,8 @@ class Whitened:
     Summed over languages; `log_determinant` is that of V.
     """
 
-    products: Float[Array, "column column"]
-    log_determinant: Float[Array, ""]
+    products: Float[Numbers, "*draw column column"]
+    log_determinant: Float[Numbers, "*draw"]
 
 
 def make_grams(
@@ -84,13 +88,13 @@ def make_grams(
 
     Reference: our own definition.
     """
-    products = np.zeros((n_languages, columns.shape[1], columns.shape[1]))
-    count = np.zeros(n_languages)
-    for number in range(n_languages):
-        rows = columns[language == number]
-        products[number] = rows.T @ rows
-        count[number] = len(rows)
-    return Grams(count=jnp.asarray(count), products=jnp.asarray(products))
+    order = np.argsort(language, kind="stable")
+    count = np.bincount(language, minlength=n_languages)
+    parts = np.split(columns[order], np.cumsum(count)[:-1])
+    return Grams(
+        count=count.astype(np.float64),
+        products=np.stack([rows.T @ rows for rows in parts]),
+    )
 
 
 def select(grams: Grams, equation: Equation) -> Selected:
@@ -104,15 +108,12 @@ def select(grams: Grams, equation: Equation) -> Selected:
 
     Reference: our own definition.
     """
-    taken = jnp.append(equation.regressors, equation.outcome)
-    kept = jnp.append(equation.present, jnp.ones(1, bool))
-    kept = kept.astype(grams.products.dtype)
+    taken = np.append(equation.regressors, equation.outcome)
+    kept = np.append(equation.present, np.True_).astype(np.float64)
     effects = grams.products[:, equation.effects]
     return Selected(
         count=grams.count,
-        among=jnp.einsum(
-            "gcd,c,d->gcd", grams.products[:, taken][:, :, taken], kept, kept
-        ),
+        among=grams.products[:, taken][:, :, taken] * np.outer(kept, kept)[None],
         across=effects[:, :, taken] * kept[None, None],
         within=effects[:, :, equation.effects],
         prior=equation.prior,
@@ -121,7 +122,9 @@ def select(grams: Grams, equation: Equation) -> Selected:
 
 
 def whiten(
-    selected: Selected, sigma: Float[Array, ""], spread: Float[Array, " effect"]
+    selected: Selected,
+    sigma: Float[Numbers, "*draw"],
+    spread: Float[Numbers, "*draw effect"],
 ) -> Whitened:
     """Weights the products of an equation's columns by the inverse covariance.
 
@@ -136,28 +139,33 @@ def whiten(
 
     Reference: Woodbury's identity and the determinant lemma.
     """
-    size = len(spread)
-    scaled = spread[None, :, None] * selected.across
-    inner = jnp.einsum("e,gef,f->gef", spread, selected.within, spread)
-    inner += sigma**2 * jnp.eye(size, dtype=sigma.dtype)[None]
+    xp = _namespace(sigma)
+    size = spread.shape[-1]
+    by = spread[..., None, :, None]
+    inner = by * selected.within * spread[..., None, None, :]
+    inner = inner + (sigma**2)[..., None, None, None] * np.eye(size)
     if size == 1:  # many times faster than factorizing matrices of one number
-        root = jnp.sqrt(inner)
-        half = scaled / root
+        root = xp.sqrt(inner)
+        half = by * selected.across / root
     else:
-        root = jnp.linalg.cholesky(inner)
-        half = jax.scipy.linalg.solve_triangular(root, scaled, lower=True)
-    taken = jnp.einsum("gec,ged->cd", half, half)
-    diagonal = jnp.diagonal(root, axis1=1, axis2=2)
-    plain = jnp.sum(selected.count - size) * 2 * jnp.log(sigma)
+        root = xp.linalg.cholesky(inner)
+        half = xp.linalg.solve(root, by * selected.across)
+    flat = half.reshape(*sigma.shape, -1, half.shape[-1])
+    taken = xp.matmul(xp.swapaxes(flat, -1, -2), flat)
+    diagonal = xp.diagonal(root, axis1=-2, axis2=-1)
+    plain = (selected.count - size).sum() * 2 * xp.log(sigma)
+    whole = selected.among.sum(axis=0)
     return Whitened(
-        products=(jnp.sum(selected.among, axis=0) - taken) / sigma**2,
-        log_determinant=plain + 2 * jnp.sum(jnp.log(diagonal)),
+        products=(whole - taken) / (sigma**2)[..., None, None],
+        log_determinant=plain + 2 * xp.log(diagonal).sum(axis=(-1, -2)),
     )
 
 
 def log_marginal(
-    selected: Selected, sigma: Float[Array, ""], spread: Float[Array, " effect"]
-) -> Float[Array, ""]:
+    selected: Selected,
+    sigma: Float[Numbers, "*draw"],
+    spread: Float[Numbers, "*draw effect"],
+) -> Float[Numbers, "*draw"]:
     """Evaluates the log density of an equation's outcome, given its scales alone.
 
     Definition: `log N(y; 0, V + W diag(prior^2) W')`, by `P = W' V^-1 W + prior^-2` and
@@ -173,20 +181,25 @@ def log_marginal(
     Reference: Lindley and Smith 1972, JRSS-B 34, 1-41, section 2 (the linear model
         with Gaussian priors).
     """
+    xp = _namespace(sigma)
     found = whiten(selected, sigma, spread)
-    ridge = jnp.diag(jnp.append(selected.prior**-2, 0.0))
-    diagonal = jnp.diagonal(jnp.linalg.cholesky(found.products + ridge))
-    total = jnp.sum(selected.count) * jnp.log(2 * jnp.pi) + found.log_determinant
-    total += 2 * jnp.sum(jnp.log(diagonal[:-1]) + jnp.log(selected.prior))
-    return -(total + diagonal[-1] ** 2) / 2
+    ridge = xp.diag(xp.append(selected.prior**-2, 0.0))
+    factor = xp.linalg.cholesky(found.products + ridge)
+    diagonal = xp.diagonal(factor, axis1=-2, axis2=-1)
+    total = selected.count.sum() * np.log(2 * np.pi) + found.log_determinant
+    total = total + 2 * xp.log(diagonal[..., :-1]).sum(axis=-1)
+    total = total + 2 * xp.log(selected.prior).sum()
+    return -(total + diagonal[..., -1] ** 2) / 2
 
 
 def draw_coefficients(
     selected: Selected,
-    sigma: Float[Array, ""],
-    spread: Float[Array, " effect"],
-    key: PRNGKeyArray,
-) -> tuple[Float[Array, " regressor"], Float[Array, "language effect"]]:
+    sigma: Float[Numbers, "*draw"],
+    spread: Float[Numbers, "*draw effect"],
+    noise: tuple[
+        Float[Numbers, "*draw regressor"], Float[Numbers, "*draw language effect"]
+    ],
+) -> tuple[Float[Numbers, "*draw regressor"], Float[Numbers, "*draw language effect"]]:
     """Draws an equation's coefficients and the effects of its languages.
 
     Definition: `b ~ N(P^-1 h, P^-1)`, then `u_g = s v_g` with `v_g ~ N(M^-1 s r_g,
@@ -196,29 +209,39 @@ def draw_coefficients(
         selected: products of the equation's columns.
         sigma: SD of the errors.
         spread: SD of each effect of languages.
-        key: of the draws.
+        noise: draws of N(0, 1), in the shape of what is drawn.
 
     Returns:
         Coefficients, and what each language adds to those of the effects' columns.
 
     Reference: Lindley and Smith 1972, JRSS-B 34, 1-41, section 2.
     """
-    first, second = jax.random.split(key)
+    xp = _namespace(sigma)
     found = whiten(selected, sigma, spread).products
-    noise = jax.random.normal(first, selected.prior.shape, sigma.dtype)
-    precision = found[:-1, :-1] + jnp.diag(selected.prior**-2)
-    drawn = _gaussian(precision, found[:-1, -1], noise)
-    coefficients = jnp.where(selected.present, drawn, 0.0)
-    error = jnp.append(-coefficients, 1.0)
-    left = jnp.einsum("e,gec,c->ge", spread, selected.across, error) / sigma**2
-    inner = jnp.einsum("e,gef,f->gef", spread, selected.within, spread) / sigma**2
-    inner += jnp.eye(len(spread), dtype=sigma.dtype)[None]
-    noises = jax.random.normal(second, left.shape, sigma.dtype)
-    return coefficients, spread[None] * jax.vmap(_gaussian)(inner, left, noises)
+    precision = found[..., :-1, :-1] + xp.diag(selected.prior**-2)
+    drawn = _gaussian(precision, found[..., :-1, -1], noise[0])
+    coefficients = xp.where(selected.present, drawn, 0.0)
+    variance = (sigma**2)[..., None, None]
+    left = selected.across[..., -1] - xp.einsum(
+        "gec,...c->...ge", selected.across[..., :-1], coefficients
+    )
+    by = spread[..., None, :]
+    inner = by[..., None] * selected.within * by[..., None, :]
+    inner = inner / variance[..., None] + np.eye(spread.shape[-1])
+    return coefficients, by * _gaussian(inner, by * left / variance, noise[1])
 
 
-def _gaussian(precision: Array, linear: Array, noise: Array) -> Array:
+def _gaussian(precision: Any, linear: Any, noise: Any) -> Any:
     """A draw of `N(P^-1 h, P^-1)` from one of `N(0, 1)`."""
-    root = jnp.linalg.cholesky(precision)
-    half = jax.scipy.linalg.solve_triangular(root, linear, lower=True) + noise
-    return jax.scipy.linalg.solve_triangular(root, half, lower=True, trans="T")
+    xp = _namespace(precision)
+    root = xp.linalg.cholesky(precision)
+    half = xp.linalg.solve(root, linear[..., None]) + noise[..., None]
+    return xp.linalg.solve(xp.swapaxes(root, -1, -2), half)[..., 0]
+
+
+def _namespace(x: Any) -> Any:
+    """The module whose functions an array is for: NumPy's, or JAX's under its tracer.
+
+    Reference: Python array API standard, `__array_namespace__`.
+    """
+    return x.__array_namespace__()

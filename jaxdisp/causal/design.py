@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64
 
@@ -59,8 +58,8 @@ class Design:
     `columns` are those of `names`: the constant, the covariates, T, A, R, D after the
     link, and of nodes in `fixed`, whose cause has a given coefficient, what that leaves
     of them. `regressors` names for each node of `nodes` those of its equation,
-    `varying` which differ among languages; the stacked `equations` number them, and
-    `effects` lists (equation, slot) of each that differs.
+    `varying` which differ among languages; `equations` number them, filled up to one
+    length, and `effects` lists (equation, slot) of each that differs.
     """
 
     units: Units
@@ -72,7 +71,7 @@ class Design:
     regressors: dict[str, tuple[str, ...]]
     varying: dict[str, tuple[str, ...]]
     fixed: dict[str, tuple[str, float]]
-    equations: Equation
+    equations: tuple[Equation, ...]
     effects: tuple[tuple[int, int], ...]
     notes: tuple[str, ...]
 
@@ -216,28 +215,31 @@ def _stacked(
     outcomes: list[str],
     regressors: dict[str, tuple[str, ...]],
     varying: dict[str, tuple[str, ...]],
-) -> tuple[Equation, tuple[tuple[int, int], ...]]:
-    """Equations of unequal length as arrays, the shorter ones filled up."""
+) -> tuple[tuple[Equation, ...], tuple[tuple[int, int], ...]]:
+    """Equations with columns numbered, the shorter ones filled up."""
     nodes = tuple(regressors)
     longest = max(map(len, regressors.values()))
     slots = max(1, *map(len, varying.values()))
     place = {name: number for number, name in enumerate(names)}
 
-    def filled(columns: tuple[str, ...], length: int) -> list[int]:
-        return [place[each] for each in columns] + [0] * (length - len(columns))
+    def filled(columns: tuple[str, ...], length: int) -> np.ndarray:
+        found = [place[each] for each in columns]
+        return np.array(found + [0] * (length - len(found)))
 
-    present = [[k < len(regressors[node]) for k in range(longest)] for node in nodes]
-    prior = [[CONSTANT_SD] + [COEFFICIENT_SD] * (longest - 1) for _ in nodes]
-    stacked = Equation(
-        outcome=jnp.array([place[outcome] for outcome in outcomes]),
-        regressors=jnp.array([filled(regressors[node], longest) for node in nodes]),
-        present=jnp.array(present),
-        effects=jnp.array([filled(varying[node], slots) for node in nodes]),
-        prior=jnp.array(prior),
+    prior = np.array([CONSTANT_SD] + [COEFFICIENT_SD] * (longest - 1))
+    equations = tuple(
+        Equation(
+            outcome=place[outcome],
+            regressors=filled(regressors[node], longest),
+            present=np.arange(longest) < len(regressors[node]),
+            effects=filled(varying[node], slots),
+            prior=prior,
+        )
+        for node, outcome in zip(nodes, outcomes, strict=True)
     )
     effects = tuple(
         (number, slot)
         for number, node in enumerate(nodes)
         for slot in range(len(varying[node]))
     )
-    return stacked, effects
+    return equations, effects

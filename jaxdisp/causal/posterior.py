@@ -11,9 +11,10 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from numpyro import handlers
 from numpyro.infer import hmc, initialization, mcmc
 from numpyro.infer.reparam import LocScaleReparam, Reparam
+from scipy import special
 
-from jaxdisp.causal import collapsed, structural
-from jaxdisp.causal.collapsed import Equation, Grams
+from jaxdisp.causal import collapsed, scale_draws, structural
+from jaxdisp.causal.collapsed import Selected
 from jaxdisp.causal.design import (
     CONSTANT,
     SCALE_SD,
@@ -36,16 +37,24 @@ Arrow = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How many draws each chain keeps, how many before tune it, and how many chains."""
+    """How many draws each chain keeps, how many before tune it, and how many chains.
+
+    With `nuts` scales are walked through by NUTS even where they can be drawn nearly
+    independently, without tuning (`scale_draws`).
+    """
 
     draws: int = 1000
     tuning: int = 500
     chains: int = 4
+    nuts: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Walk:
-    """What the sampler did: energies, divergences, and gradients taken per draw."""
+    """What the sampler did: energies, divergences, and evaluations taken per draw.
+
+    Without NUTS the energy is the negative log density, and nothing can diverge.
+    """
 
     energy: Float[np.ndarray, "chain draw"]
     diverging: Bool[np.ndarray, "chain draw"]
@@ -119,11 +128,11 @@ def fit(
 ) -> Posterior:
     """Infers a structural model from units.
 
-    Definition: of `structural.generate`, given the nodes. With Gaussian errors the
-    scales alone are walked through, by NUTS on their logarithms, with all else
-    integrated out (`collapsed`); it is drawn given them afterwards, exactly. With
-    Student errors NUTS walks through everything, row by row. Chains run side by side in
-    one program.
+    Definition: of `structural.generate`, given the nodes. With Gaussian errors only the
+    scales are sampled, all else being integrated out (`collapsed`) and drawn given them
+    afterwards, exactly: by `scale_draws`, or by NUTS on their logarithms where slopes
+    make more than two of an equation. With Student errors NUTS walks through
+    everything, row by row. Chains of NUTS run side by side in one program.
 
     Args:
         units: rows.
@@ -223,61 +232,113 @@ def _parametrized(design: Design) -> Any:
 def _fit_collapsed(
     design: Design, key: PRNGKeyArray, sampling: Sampling
 ) -> tuple[Standard, Walk]:
+    """Draws scales, then coefficients and effects of languages given them."""
+    n_languages = len(design.units.languages)
+    grams = collapsed.make_grams(design.columns, design.units.language, n_languages)
+    selected = [collapsed.select(grams, equation) for equation in design.equations]
+    walk_key, draw_key = jax.random.split(key)
+    most = max(map(len, design.varying.values()))
+    if sampling.nuts or most > 1:
+        sigma, spread, walk = _by_nuts(design, selected, walk_key, sampling)
+    else:
+        sigma, spread, walk = _by_cells(design, selected, walk_key, sampling)
+    drawn = Standard(b={}, sigma={}, tau={}, effects={}, freedom={})
+    shape = spread[0].shape[:2]
+    for number, node in enumerate(design.nodes):
+        own = selected[number]
+        regressors, slots = len(own.prior), spread[number].shape[-1]
+        noise = _normals(
+            jax.random.fold_in(draw_key, number),
+            (*shape, regressors + n_languages * slots),
+        )
+        around = noise[..., regressors:].reshape(*shape, n_languages, slots)
+        b, effects = collapsed.draw_coefficients(
+            own, sigma[number], spread[number], (noise[..., :regressors], around)
+        )
+        drawn.sigma[node] = sigma[number]
+        drawn.b[node] = np.asarray(b)[..., : len(design.regressors[node])]
+        varying = len(design.varying[node])
+        if varying:
+            drawn.tau[node] = spread[number][..., :varying]
+            drawn.effects[node] = np.asarray(effects)[..., :varying]
+    return drawn, walk
+
+
+def _uniforms(key: PRNGKeyArray, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers between 0 and 1, neither included, of 32 random bits and a half each."""
+    bits = np.asarray(jax.random.bits(key, shape, "uint32"))
+    return (bits.astype(np.float64) + 0.5) / 2**32
+
+
+def _normals(key: PRNGKeyArray, shape: tuple[int, ...]) -> np.ndarray:
+    return special.ndtri(_uniforms(key, shape))
+
+
+def _by_cells(
+    design: Design, selected: list[Selected], key: PRNGKeyArray, sampling: Sampling
+) -> tuple[list[np.ndarray], list[np.ndarray], Walk]:
+    """Scales of each equation, nearly independent draws; see `scale_draws`."""
+    draws = sampling.draws + scale_draws.FIRST
+    sigma, spread = [], []
+    energy = np.zeros((sampling.chains, sampling.draws))
+    for number, (node, own) in enumerate(zip(design.nodes, selected, strict=True)):
+        n_scales = 1 + len(design.varying[node])
+        shape = (sampling.chains, draws, n_scales + 2)
+        uniforms = _uniforms(jax.random.fold_in(key, number), shape)
+        logs, density = scale_draws.draw_scales(own, n_scales, uniforms)
+        scales = np.exp(logs)
+        sigma.append(scales[..., 0])
+        spread.append(scales[..., 1:] if n_scales > 1 else 0.0 * scales)
+        energy -= density
+    none = np.zeros(energy.shape, bool)
+    return sigma, spread, Walk(energy=energy, diverging=none, steps=none + 1)
+
+
+def _by_nuts(
+    design: Design, selected: list[Selected], key: PRNGKeyArray, sampling: Sampling
+) -> tuple[list[np.ndarray], list[np.ndarray], Walk]:
+    """Scales of all equations at once, by NUTS on their logarithms."""
     with (
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
     ):
-        grams = collapsed.make_grams(
-            design.columns, design.units.language, len(design.units.languages)
-        )
-        equations = jax.tree.map(jnp.asarray, design.equations)
-        found = jax.tree.map(
-            np.asarray,
-            _drawn(
-                key,
-                grams,
-                equations,
-                effects=design.effects,
-                sampling=sampling,
-            ),
-        )
-    sigma, tau, b, effects, (energy, diverging, steps) = found
-    drawn = Standard(b={}, sigma={}, tau={}, effects={}, freedom={})
-    for number, node in enumerate(design.nodes):
-        drawn.sigma[node] = sigma[:, :, number]
-        drawn.b[node] = b[:, :, number, : len(design.regressors[node])]
-        slots = len(design.varying[node])
-        if slots:
-            drawn.tau[node] = tau[:, :, number, :slots]
-            drawn.effects[node] = effects[:, :, number, :, :slots]
-    return drawn, Walk(energy=energy, diverging=diverging, steps=steps)
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *selected)
+        found = _nuts(key, stacked, effects=design.effects, sampling=sampling)
+        logs, energy, diverging, steps = jax.tree.map(np.asarray, found)
+    n_equations = len(selected)
+    scales = np.exp(logs)
+    spread = np.zeros((*logs.shape[:2], n_equations, selected[0].across.shape[1]))
+    for place, (number, slot) in enumerate(design.effects):
+        spread[:, :, number, slot] = scales[..., n_equations + place]
+    return (
+        [scales[..., number] for number in range(n_equations)],
+        [spread[:, :, number] for number in range(n_equations)],
+        Walk(energy=energy, diverging=diverging, steps=steps),
+    )
 
 
 @ft.partial(jax.jit, static_argnames=("effects", "sampling"))
-def _drawn(
+def _nuts(
     key: PRNGKeyArray,
-    grams: Grams,
-    equations: Equation,
+    selected: Selected,
     *,
     effects: tuple[tuple[int, int], ...],
     sampling: Sampling,
 ) -> Any:
-    """Scales of all equations by NUTS, then coefficients and effects given them."""
-    n_equations, slots = equations.effects.shape
-    selected = jax.vmap(ft.partial(collapsed.select, grams))(equations)
-
-    def scales(logs: Array) -> tuple[Array, Array]:
-        sigma, free = jnp.exp(logs[:n_equations]), jnp.exp(logs[n_equations:])
-        spread = jnp.zeros((n_equations, slots), logs.dtype)
-        if effects:
-            spread = spread.at[tuple(zip(*effects, strict=True))].set(free)
-        return sigma, spread
+    """Logarithms of sigma of each equation, then of the effects' SDs."""
+    n_equations, _, slots, _ = selected.across.shape
 
     def potential(logs: Array) -> Array:
-        sigma, spread = scales(logs)
-        marginal = jax.vmap(collapsed.log_marginal)(selected, sigma, spread)
-        prior = jnp.sum(logs - (jnp.exp(logs) / SCALE_SD) ** 2 / 2)
+        scales = jnp.exp(logs)
+        spread = jnp.zeros((n_equations, slots), logs.dtype)
+        if effects:
+            places = tuple(zip(*effects, strict=True))
+            spread = spread.at[places].set(scales[n_equations:])
+        marginal = jax.vmap(collapsed.log_marginal)(
+            selected, scales[:n_equations], spread
+        )
+        prior = jnp.sum(logs - (scales / SCALE_SD) ** 2 / 2)
         return -jnp.sum(marginal) - prior
 
     begin, step = hmc.hmc(potential, algo="NUTS")
@@ -296,14 +357,7 @@ def _drawn(
         kept = jax.lax.scan(keep, state, length=sampling.tuning + sampling.draws)[1]
         return jax.tree.map(lambda x: x[sampling.tuning :], kept)
 
-    walk_key, draw_key = jax.random.split(key)
-    logs, *walked = jax.vmap(chain)(jax.random.split(walk_key, sampling.chains))
-    sigma, spread = jax.vmap(jax.vmap(scales))(logs)
-    keys = jax.random.split(draw_key, (*sigma.shape,))
-    draw = jax.vmap(collapsed.draw_coefficients, (0, 0, 0, 0))
-    each = jax.vmap(jax.vmap(draw, (None, 0, 0, 0)), (None, 0, 0, 0))
-    coefficients, deviations = each(selected, sigma, spread, keys)
-    return sigma, spread, coefficients, deviations, tuple(walked)
+    return jax.vmap(chain)(jax.random.split(key, sampling.chains))
 
 
 def _in_units(design: Design, drawn: Standard, walk: Walk) -> Posterior:

@@ -39,8 +39,7 @@ def test_every_equation_has_the_causes_of_its_node():
     assert made.regressors["R"] == ("1", "x", "T", "A")
     assert made.varying["D"] == ("1", "T", "A", "R")
     assert len(made.effects) == 1 + 2 + 3 + 4
-    present = np.asarray(made.equations.present)
-    taken = np.asarray(made.equations.regressors)[3][present[3]]
+    taken = made.equations[3].regressors[made.equations[3].present]
     assert [made.names[number] for number in taken] == ["1", "x", "T", "A", "R"]
 
 
