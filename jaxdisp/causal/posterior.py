@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools as ft
+import math
 from typing import Any
 
 import jax
@@ -236,24 +237,31 @@ def _fit_collapsed(
     n_languages = len(design.units.languages)
     grams = collapsed.make_grams(design.columns, design.units.language, n_languages)
     selected = [collapsed.select(grams, equation) for equation in design.equations]
-    walk_key, draw_key = jax.random.split(key)
     most = max(map(len, design.varying.values()))
-    if sampling.nuts or most > 1:
+    by_nuts = sampling.nuts or most > 1
+    # all numbers in one call: each call of another shape is compiled
+    regressors, slots = len(selected[0].prior), selected[0].across.shape[1]
+    kept = (sampling.chains, sampling.draws)
+    shapes = [(*kept, regressors), (*kept, n_languages, slots)] * len(selected)
+    if by_nuts:
+        key, walk_key = jax.random.split(key)
+        uniforms = _uniforms(key, shapes)
         sigma, spread, walk = _by_nuts(design, selected, walk_key, sampling)
     else:
-        sigma, spread, walk = _by_cells(design, selected, walk_key, sampling)
+        draws = sampling.draws + scale_draws.FIRST
+        scales = [1 + len(design.varying[node]) for node in design.nodes]
+        walked = [(sampling.chains, draws, n + 2) for n in scales]
+        uniforms = _uniforms(key, shapes + walked)
+        uniforms, proposed = uniforms[: len(shapes)], uniforms[len(shapes) :]
+        sigma, spread, walk = _by_cells(selected, proposed)
     drawn = Standard(b={}, sigma={}, tau={}, effects={}, freedom={})
-    shape = spread[0].shape[:2]
     for number, node in enumerate(design.nodes):
-        own = selected[number]
-        regressors, slots = len(own.prior), spread[number].shape[-1]
-        noise = _normals(
-            jax.random.fold_in(draw_key, number),
-            (*shape, regressors + n_languages * slots),
+        noise = (
+            special.ndtri(uniforms[2 * number]),
+            special.ndtri(uniforms[2 * number + 1]),
         )
-        around = noise[..., regressors:].reshape(*shape, n_languages, slots)
         b, effects = collapsed.draw_coefficients(
-            own, sigma[number], spread[number], (noise[..., :regressors], around)
+            selected[number], sigma[number], spread[number], noise
         )
         drawn.sigma[node] = sigma[number]
         drawn.b[node] = np.asarray(b)[..., : len(design.regressors[node])]
@@ -264,32 +272,28 @@ def _fit_collapsed(
     return drawn, walk
 
 
-def _uniforms(key: PRNGKeyArray, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers between 0 and 1, neither included, of 32 random bits and a half each."""
-    bits = np.asarray(jax.random.bits(key, shape, "uint32"))
-    return (bits.astype(np.float64) + 0.5) / 2**32
-
-
-def _normals(key: PRNGKeyArray, shape: tuple[int, ...]) -> np.ndarray:
-    return special.ndtri(_uniforms(key, shape))
+def _uniforms(key: PRNGKeyArray, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
+    """Numbers between 0 and 1, neither included, in arrays of these shapes."""
+    ends = np.cumsum([math.prod(shape) for shape in shapes])
+    bits = np.asarray(jax.random.bits(key, (int(ends[-1]),), "uint32"))
+    numbers = (bits.astype(np.float64) + 0.5) / 2**32
+    parts = np.split(numbers, ends)
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=False)]
 
 
 def _by_cells(
-    design: Design, selected: list[Selected], key: PRNGKeyArray, sampling: Sampling
+    selected: list[Selected], uniforms: list[np.ndarray]
 ) -> tuple[list[np.ndarray], list[np.ndarray], Walk]:
     """Scales of each equation, nearly independent draws; see `scale_draws`."""
-    draws = sampling.draws + scale_draws.FIRST
-    sigma, spread = [], []
-    energy = np.zeros((sampling.chains, sampling.draws))
-    for number, (node, own) in enumerate(zip(design.nodes, selected, strict=True)):
-        n_scales = 1 + len(design.varying[node])
-        shape = (sampling.chains, draws, n_scales + 2)
-        uniforms = _uniforms(jax.random.fold_in(key, number), shape)
-        logs, density = scale_draws.draw_scales(own, n_scales, uniforms)
+    sigma, spread, densities = [], [], []
+    for own, numbers in zip(selected, uniforms, strict=True):
+        n_scales = numbers.shape[2] - 2
+        logs, density = scale_draws.draw_scales(own, n_scales, numbers)
         scales = np.exp(logs)
         sigma.append(scales[..., 0])
         spread.append(scales[..., 1:] if n_scales > 1 else 0.0 * scales)
-        energy -= density
+        densities.append(density)
+    energy = -np.sum(densities, axis=0)
     none = np.zeros(energy.shape, bool)
     return sigma, spread, Walk(energy=energy, diverging=none, steps=none + 1)
 

@@ -20,7 +20,7 @@ LOWEST, HIGHEST = -12.0, 4.0
 """Logarithms of scales, in standard units, between which a posterior is looked for."""
 
 ZOOMS, POINTS = 12, 25
-CELLS = {1: 512, 2: 48}
+CELLS = {1: 512, 2: 64}
 """Cells along each of one or two scales."""
 
 DEEP = 25.0

@@ -1,7 +1,5 @@
 """The collapsed density against the dense one, and draws against their closed form."""
 
-import functools as ft
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,16 +17,15 @@ def case(seed, *, effects):
     language = np.repeat([0, 1, 2], [4, 7, 2])
     draws = np.asarray(jax.random.normal(jax.random.key(seed), (13, 3)), float)
     columns = np.concatenate([np.ones((13, 1)), draws], axis=1)
-    with jax.enable_x64(True):
-        equation = Equation(
-            outcome=jnp.array(3),
-            regressors=jnp.array([0, 1, 2, 0]),
-            present=jnp.array([True, True, True, False]),
-            effects=jnp.array(effects),
-            prior=jnp.array([2.0, 1.0, 1.0, 1.0]),
-        )
-        grams = collapsed.make_grams(columns, language, 3)
-        return columns, language, collapsed.select(grams, equation)
+    equation = Equation(
+        outcome=3,
+        regressors=np.array([0, 1, 2, 0]),
+        present=np.array([True, True, True, False]),
+        effects=np.array(effects),
+        prior=np.array([2.0, 1.0, 1.0, 1.0]),
+    )
+    grams = collapsed.make_grams(columns, language, 3)
+    return columns, language, collapsed.select(grams, equation)
 
 
 def dense(columns, language, effects, sigma, spread):
@@ -52,20 +49,34 @@ def test_the_density_is_that_of_all_rows_together(seed, sigma, tau, slope, one):
     covariance = dense(columns, language, effects, sigma, spread)
     covariance = covariance + (w * np.square([2.0, 1.0, 1.0])) @ w.T
     expected = scipy.stats.multivariate_normal(np.zeros(13), covariance).logpdf(y)
-    with jax.enable_x64(True):
-        found = collapsed.log_marginal(selected, jnp.array(sigma), jnp.array(spread))
+    found = collapsed.log_marginal(selected, np.array([sigma]), np.array([spread]))
     # products of 13 numbers, in float64: 1e-16 times the condition of the covariance
-    assert float(found) == pytest.approx(expected, rel=1e-8)
+    assert found[0] == pytest.approx(expected, rel=1e-8)
 
 
 def test_an_effect_without_spread_is_no_effect():
     _, _, one = case(3, effects=[0])
     _, _, two = case(3, effects=[0, 1])
-    with jax.enable_x64(True):
-        sigma = jnp.array(0.7)
-        plain = collapsed.log_marginal(one, sigma, jnp.array([0.4]))
-        padded = collapsed.log_marginal(two, sigma, jnp.array([0.4, 0.0]))
-    assert float(plain) == pytest.approx(float(padded), rel=1e-12)
+    sigma = np.array([0.7])
+    plain = collapsed.log_marginal(one, sigma, np.array([[0.4]]))
+    padded = collapsed.log_marginal(two, sigma, np.array([[0.4, 0.0]]))
+    assert plain[0] == pytest.approx(padded[0], rel=1e-12)
+
+
+def test_many_scales_at_once_are_each_of_them_and_jax_has_the_same_numbers():
+    _, _, selected = case(4, effects=[0, 1])
+    sigma = np.array([[0.5, 1.0], [1.5, 2.0]])
+    spread = np.stack([sigma / 2, sigma / 3], axis=-1)
+    found = collapsed.log_marginal(selected, sigma, spread)
+    for place in np.ndindex(2, 2):
+        one = sigma[place][None], spread[place][None]
+        own = collapsed.log_marginal(selected, *one)
+        assert found[place] == pytest.approx(own[0], rel=1e-12)
+    with jax.enable_x64(True), jax.numpy_rank_promotion("allow"):
+        traced = jax.jit(collapsed.log_marginal)(
+            jax.tree.map(jnp.asarray, selected), jnp.asarray(sigma), jnp.asarray(spread)
+        )
+    np.testing.assert_allclose(np.asarray(traced), found, rtol=1e-12)
 
 
 def test_draws_have_the_mean_and_covariance_of_the_joint_posterior():
@@ -80,15 +91,14 @@ def test_draws_have_the_mean_and_covariance_of_the_joint_posterior():
     covariance = np.linalg.inv(precision)
     mean = covariance @ everything.T @ y / sigma**2
     n = 40_000
-    with jax.enable_x64(True):
-        keys = jax.random.split(jax.random.key(0), n)
-        draw = ft.partial(
-            collapsed.draw_coefficients,
-            selected,
-            jnp.array(sigma),
-            jnp.array(spread),
-        )
-        b, u = jax.jit(jax.vmap(draw))(keys)
+    keys = jax.random.split(jax.random.key(0))
+    noise = (
+        np.asarray(jax.random.normal(keys[0], (n, 4)), float),
+        np.asarray(jax.random.normal(keys[1], (n, 3, 2)), float),
+    )
+    b, u = collapsed.draw_coefficients(
+        selected, np.full(n, sigma), np.tile(spread, (n, 1)), noise
+    )
     assert np.all(np.asarray(b)[:, 3] == 0)  # the absent one
     found = np.concatenate([np.asarray(b)[:, :3], np.asarray(u).reshape(n, -1)], axis=1)
     sds = np.sqrt(np.diag(covariance))

@@ -21,6 +21,26 @@ def standardized_difference(one, two, draws):
     return abs(one.mean() - two.mean()) / error
 
 
+def test_nuts_over_scales_has_the_same_posterior():
+    units = drawn_units.make(n_languages=5, n_sentences=12)
+    own, walked = (
+        posterior.fit(
+            units,
+            Specification(link="linear"),
+            key=jax.random.key(0),
+            sampling=Sampling(draws=500, tuning=300, chains=2, nuts=nuts),
+        )
+        for nuts in (False, True)
+    )
+    assert not walked.walk.diverging.any()
+    for node in "TARD":
+        for name in ("sigma", "tau"):
+            one, two = (np.log(getattr(each, name)[node]) for each in (own, walked))
+            # of 1000 draws at least 200 are independent
+            assert standardized_difference(one, two, 200) < 4.5
+            assert 0.7 < one.std() / two.std() < 1.4
+
+
 @pytest.mark.slow
 def test_the_generative_program_has_the_same_posterior():
     units = drawn_units.make(n_languages=4, n_sentences=8)
