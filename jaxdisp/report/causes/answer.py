@@ -38,7 +38,7 @@ def answer(found: dict[str, Any]) -> str:
     effects = {row["name"]: row for row in found.get("effects") or []}
     if not effects:
         return _carried_out(found)
-    if found["diagnostics"]["problems"]:
+    if verdicts_refused(found):
         return f"{QUESTION} No answer: the chains of the sampler cannot be relied on."
     verdicts = _verdicts(found)
     word = _word(effects, verdicts, given=found["link"] == "reciprocal")
@@ -50,6 +50,17 @@ def answer(found: dict[str, Any]) -> str:
     else:
         said.append("nothing was carried out that could refute it")
     return f"{QUESTION} {word}: {'; '.join(said)}."
+
+
+def verdicts_refused(found: dict[str, Any]) -> bool:
+    """Says whether the sampler's chains forbid verdicts on what they predict.
+
+    Args:
+        found: results.
+
+    Reference: our own definition.
+    """
+    return bool((found.get("diagnostics") or {}).get("problems"))
 
 
 def _verdicts(found: dict[str, Any]) -> dict[str, str]:

@@ -4,7 +4,7 @@ import textwrap
 from typing import Any
 
 from jaxdisp.report import tables
-from jaxdisp.report.causes import ways
+from jaxdisp.report.causes import answer, ways
 from jaxdisp.report.causes.numbers import written
 
 Rows = list[dict[str, Any]]
@@ -22,13 +22,16 @@ def lines(found: dict[str, Any], width: int) -> list[str]:
     Reference: our own definition.
     """
     beside = found.get("confrontation")
-    shown = _beside(beside) if beside and beside["arrows"] else _measured(found)
+    if beside and beside["arrows"]:
+        shown = _beside(beside, refused=answer.verdicts_refused(found))
+    else:
+        shown = _measured(found)
     for sentence in _mediated(found.get("mediations") or []):
         shown += textwrap.wrap(sentence, width, subsequent_indent="  ")
     return shown
 
 
-def _beside(found: dict[str, Rows]) -> list[str]:
+def _beside(found: dict[str, Rows], *, refused: bool) -> list[str]:
     cells = [
         [
             row["arrow"],
@@ -36,12 +39,14 @@ def _beside(found: dict[str, Rows]) -> list[str]:
             written(row, "predicted", "predicted_"),
             written(row, "measured", "measured_"),
             f"{row['covered']}/{row['n_languages']}",
-            row["verdict"],
+            "refused" if refused else row["verdict"],
         ]
         for row in found["arrows"]
     ]
     header = ("change", "carried out", "predicted", "measured", "inside", "verdict")
     shown = tables.aligned(header, cells, words=(0, 1, 5)).split("\n")
+    if refused:
+        return shown
     by_reason: dict[str, list[str]] = {}
     for row in found["arrows"]:
         reason = f"{row['verdict']}: {row['reason']}"

@@ -64,7 +64,8 @@ def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
 def _panel(axes: matplotlib.axes.Axes, pairs: Pairs) -> None:
     names = []
     for place, (way, placebos) in enumerate(pairs):
-        _dot(axes, place, way, "o", BLUE, "white" if _may_be_none(way) else BLUE)
+        fill = "white" if _may_be_none(way) else BLUE
+        _dot(axes, float(place), way, "o", BLUE, fill)
         for number, placebo in enumerate(placebos, start=1):
             _dot(axes, place + number * BESIDE, placebo, "s", GREY, "white")
         name = ways.named(way["target"], way["kind"], way["amount"])

@@ -10,7 +10,7 @@ import matplotlib.lines
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.causes import ways
+from jaxdisp.report.causes import answer, ways
 from jaxdisp.report.plots import BLUE, RED, SETTINGS
 
 Row = dict[str, Any]
@@ -42,7 +42,10 @@ def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
         )
         panels = drawn.subplots(1, len(arrows), squeeze=False)[0]
         for axes, arrow in zip(panels, arrows, strict=True):
-            _panel(axes, arrow, _languages(beside["languages"], arrow))
+            judged = f"{arrow['verdict']}: {arrow['reason']}"
+            if answer.verdicts_refused(found):
+                judged = "verdict refused: the sampler's chains do not agree"
+            _panel(axes, arrow, _languages(beside["languages"], arrow), judged)
         panels[0].set_ylabel("measured change of D (nats per sentence)")
         drawn.legend(
             handles=_marks(), loc="outside lower center", ncols=2, frameon=False
@@ -59,7 +62,9 @@ def _languages(rows: list[Row], arrow: Row) -> list[Row]:
     return [row for row in rows if all(row[name] == arrow[name] for name in names)]
 
 
-def _panel(axes: matplotlib.axes.Axes, arrow: Row, rows: list[Row]) -> None:
+def _panel(
+    axes: matplotlib.axes.Axes, arrow: Row, rows: list[Row], judged: str
+) -> None:
     ordered = sorted(rows, key=lambda row: row["measured"])
     for place, row in enumerate(ordered):
         colour = BLUE if row["covered"] else RED
@@ -83,8 +88,7 @@ def _panel(axes: matplotlib.axes.Axes, arrow: Row, rows: list[Row]) -> None:
     _grounds(axes)
     target = arrow["arrow"].removeprefix("do(")[0]
     way = ways.named(target, arrow["kind"], arrow["amount"])
-    reason = textwrap.wrap(f"{arrow['verdict']}: {arrow['reason']}", WIDTH)
-    title = "\n".join([f"do({target}): {way}", *reason])
+    title = "\n".join([f"do({target}): {way}", *textwrap.wrap(judged, WIDTH)])
     axes.set_title(title, fontsize=8.5)
     axes.set_xlabel("predicted change of D")
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
