@@ -1,5 +1,6 @@
 """The figure of the fitted model: its arrows, and the effects of T on D."""
 
+import textwrap
 from typing import Any
 
 import matplotlib as mpl
@@ -36,6 +37,10 @@ NAMES = {
     "natural_direct": "direct (neither A nor R)",
     "natural_indirect": "indirect (through A, R)",
 }
+
+
+UNIT_WIDTH = 34
+"""Characters that fit below the effects."""
 
 
 def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
@@ -83,7 +88,10 @@ def _graph(axes: matplotlib.axes.Axes, found: dict[str, Any]) -> None:
     axes.set_xlim(-0.6, 4.6)
     axes.set_ylim(-0.85, 1.5)
     axes.set_axis_off()
-    axes.set_title("solid: the interval leaves out 0; dashed: it does not", fontsize=9)
+    axes.set_title(
+        "solid: the interval leaves out 0 (blue +, red -); dashed: it does not",
+        fontsize=9,
+    )
 
 
 def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) -> None:
@@ -139,7 +147,7 @@ def _forest(axes: matplotlib.axes.Axes, effects: list[dict[str, Any]]) -> None:
     axes.axvline(0, color="black", lw=0.8)
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
     unit = rows[0]["unit"] if rows else ""
-    axes.set_xlabel(unit)
+    axes.set_xlabel(textwrap.fill(unit, UNIT_WIDTH))
     axes.set_title("effect of T on D, in all and by path", fontsize=9)
 
 

@@ -114,6 +114,6 @@ def _marks() -> list[Any]:
             mfc="white",
             ms=5,
             lw=1.6,
-            label="its placebo: as large a change elsewhere",
+            label="its placebo, which is to leave the variable alone",
         ),
     ]

@@ -125,7 +125,9 @@ def _models(found: dict[str, Any]) -> list[str]:
 
 
 def _refused(found: dict[str, Any]) -> list[str]:
-    rows = (found.get("refused") or []) + (found.get("missing") or [])
+    """What could not be had; why there are no verdicts is said with the chains."""
+    refused = [row for row in found.get("refused") or [] if row["what"] != "verdicts"]
+    rows = refused + (found.get("missing") or [])
     said = [f"refused, {row['what']}: {row['reason']}" for row in rows[:MOST]]
     if len(rows) > MOST:
         said.append(f"and {len(rows) - MOST} more, in results.json")

@@ -19,9 +19,13 @@ def written(row: dict[str, Any], name: str = "median", prefix: str = "") -> str:
     Reference: our own definition.
     """
     bounds = row[f"{prefix}low"], row[f"{prefix}high"]
-    sizes = [abs(value or 0.0) for value in (row[name], *bounds)]
-    plain = {"value": row[name], "value_low": bounds[0], "value_high": bounds[1]}
-    return tables.with_bounds(plain, "value", digits(max(sizes)))
+    values = (row[name], *bounds)
+    places = digits(max(abs(value or 0.0) for value in values))
+    # what is rounded to 0 has no sign
+    shown = [value if value is None else round(value, places) + 0.0 for value in values]
+    names = ("value", "value_low", "value_high")
+    plain: dict[str, Any] = dict(zip(names, shown, strict=True))
+    return tables.with_bounds(plain, "value", places)
 
 
 def digits(size: float) -> int:

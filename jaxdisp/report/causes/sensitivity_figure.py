@@ -91,6 +91,8 @@ def _confounded(axes: matplotlib.axes.Axes, rows: Rows, least: Rows, unit: str) 
         axes.vlines(at, low, high, color=colour, lw=2)
         axes.plot(at, median, mark, color=colour, ms=5, label=f"{name} effect of T")
     axes.axhline(0, color="black", lw=0.8)
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(bottom, top + 0.25 * (top - bottom))  # the legend's place
     axes.set_xticks(places, [f"{each:g}" for each in strengths])
     said = [
         f"{row['effect']}: {_strength(row['strength'])}"
@@ -99,7 +101,7 @@ def _confounded(axes: matplotlib.axes.Axes, rows: Rows, least: Rows, unit: str) 
     ]
     axes.set_xlabel(
         "strength of the common cause of T and D\n"
-        f"(least at which the interval holds 0: {'; '.join(said)})"
+        f"(interval holds 0 from {'; '.join(said)})"
     )
     axes.set_ylabel(unit)
     axes.set_title("effects on D, 95 % intervals", fontsize=9)

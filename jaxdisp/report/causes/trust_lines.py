@@ -65,7 +65,9 @@ def _arrows(found: dict[str, Any]) -> Iterator[str]:
         return
     best = max(rows, key=lambda row: row["robustness_value"])
     sure = best["robustness_value_05"]
-    interval = f", {_percent(sure)} its interval hold 0" if sure is not None else ""
+    interval = "" if sure is None else f", {_percent(sure)} its interval hold 0"
+    if sure == 0:
+        interval = "; its interval holds 0 as it is"
     yield (
         f"sensitivity: of the arrows into D {best['coefficient']} is the hardest to "
         f"overturn; an unobserved cause that explains "

@@ -117,9 +117,11 @@ def test_nothing_is_said_of_nothing():
 
 def test_disagreeing_chains_leave_no_verdict():
     found = made_up_causes.everything(
-        diagnostics=made_up_causes.fitted(problems=["R-hat is 1.5"])["diagnostics"]
+        diagnostics=made_up_causes.fitted(problems=["R-hat is 1.5"])["diagnostics"],
+        refused=[{"what": "verdicts", "reason": "R-hat is 1.5"}],
     )
     shown = text(found)
+    assert shown.count("R-hat is 1.5") == 1
     assert "no verdict: R-hat is 1.5" in shown
     assert "chains agree" not in shown
     assert "holds" not in shown
@@ -156,6 +158,8 @@ def test_numbers_have_digits_for_their_size():
     shown = ["0.00", "0.0001", "0.012", "-0.50", "9.88", "12.3", "-1234"]
     assert [one(value) for value in values] == shown
     assert numbers.written({"median": None, "low": None, "high": None}) == "-"
+    tiny = {"median": -1e-9, "low": -0.25, "high": 0.5}
+    assert numbers.written(tiny) == "0.00 [-0.25, 0.50]"
 
 
 def test_placebos_belong_to_what_they_follow():
@@ -167,3 +171,9 @@ def test_placebos_belong_to_what_they_follow():
         "projection, 0.9 of the variance kept"
     )
     assert ways.named("A", "reference's mean", 0.5) == "to reference's mean 0.5"
+
+
+def test_an_interval_that_holds_none_as_it_is_needs_no_cause():
+    found = made_up_causes.fitted()
+    found["sensitivity"]["coefficients"][-1]["robustness_value_05"] = 0.0
+    assert "its interval holds 0 as it is" in " ".join(text(found).split())
