@@ -71,10 +71,11 @@ def check(
 ) -> tuple[Check, ...]:
     """Checks the independences that a graph implies, by replicated data.
 
-    Definition: the statistic is the partial correlation of two nodes within languages,
-    given others and the covariates. It is compared with that of data sets replicated
-    from as many draws of the posterior, covariates and languages as they are: `p = 2
-    min(P(r >= observed), P(r <= observed))`, the observed one counted among them.
+    Definition: the statistic is the partial correlation of two nodes within languages
+    (over all rows if each language has one), given others and the covariates. It is
+    compared with that of data sets replicated from as many draws of the posterior,
+    covariates and languages as they are: `p = 2 min(P(r >= observed), P(r <=
+    observed))`, the observed one counted among them.
 
     Args:
         posterior: of a model, the roots among its equations.
@@ -98,7 +99,8 @@ def check(
         return ()
     design = posterior.design
     within = _Within(
-        language=design.units.language,
+        # where each language has one row nothing is left of it within its language
+        language=design.units.language * design.units.repeated,
         covariates=np.stack(
             [np.zeros(len(design.columns))]
             + [

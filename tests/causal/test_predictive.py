@@ -81,6 +81,22 @@ def test_checks_see_what_is_not_independent():
     assert not worst.low < worst.observed < worst.high
 
 
+def test_one_row_per_language_is_compared_with_all_others():
+    """Within its language nothing is left of a single row to correlate."""
+    units = simulated.of("full mediation", languages=12, sentences=1)
+    fitted = posterior.fit(
+        units, Specification(graph=CHAIN), key=jax.random.key(0), sampling=FEW
+    )
+    found = {each.x + each.y: each for each in checks(fitted)}
+    logs = {node: np.log(units.columns[node]) for node in "TARD"}
+    names = [units.columns[name] for name in units.covariates]
+    others = np.column_stack([np.ones(12), *names, logs["A"]])
+    pair = [z - others @ np.linalg.pinv(others) @ z for z in (logs["T"], logs["R"])]
+    expected = np.corrcoef(*pair)[0, 1]
+    assert found["TR"].observed == pytest.approx(expected, abs=1e-9)
+    assert all(each.p_value > 0.01 for each in found.values())
+
+
 def test_a_full_graph_implies_nothing(chain):
     specification = dataclasses.replace(chain.design.specification, graph=FULL)
     design = dataclasses.replace(chain.design, specification=specification)
