@@ -124,10 +124,11 @@ def compare(
     Equations have nothing to do with one another a posteriori, so that `p` is a product
     over equations: each is left out by itself, and models that share one share its
     value. Standard errors are over sentences, since rows of one sentence in several
-    languages are not independent. A model is worse if it falls behind the best by 4
-    nats and two standard errors, contradicted if a check of an independence has p <
-    0.05 after correction. Models that are equivalent may differ a little in `elpd`, by
-    their priors and by what they say of languages, which tells nothing of directions.
+    languages are not independent; over rows if all are of one. A model is worse if it
+    falls behind the best by 4 nats and two standard errors, contradicted if a check of
+    an independence has p < 0.05 after correction. Models that are equivalent may differ
+    a little in `elpd`, by their priors and by what they say of languages, which tells
+    nothing of directions.
 
     Args:
         units: rows.
@@ -174,6 +175,8 @@ def compare(
     checks = {model.name: checked[model.fitted] for model in MODELS}
     by_model = {model.name: _of_model(model, left) for model in MODELS}
     sentences = np.unique(units.sentences, return_inverse=True)[1][rows]
+    if len(np.unique(sentences)) < 2:  # one sum has no standard error
+        sentences = np.arange(len(rows))
     return Comparison(rows=_judged(by_model, checks, sentences), notes=notes)
 
 

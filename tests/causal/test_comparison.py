@@ -118,6 +118,15 @@ def test_a_constant_moves_every_row_alike(by):
     np.testing.assert_allclose(moved.p, first.p, atol=1e-9)
 
 
+def test_differences_of_one_sentence_have_errors_over_rows():
+    """One row per language: a single sum over the sentence would have none."""
+    units = simulated.of("full mediation", languages=12, sentences=1)
+    found = comparison.compare(units, key=jax.random.key(1))
+    best, *others = found.rows
+    assert best.difference_se == 0
+    assert all(row.difference_se > 0 for row in others)
+
+
 def test_the_reciprocal_link_is_refused():
     units = simulated.of("full mediation", languages=3, sentences=5)
     with pytest.raises(ValueError, match="compare under the log link"):

@@ -100,7 +100,7 @@ def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) ->
     clear = row is None or row["low"] > 0 or row["high"] < 0
     colour = GREY
     if clear:
-        colour = RED if row is not None and row["median"] < 0 else BLUE
+        colour = "black" if row is None else BLUE if row["median"] > 0 else RED
     bend = BENT.get((cause, effect), 0.0)
     axes.add_patch(
         matplotlib.patches.FancyArrowPatch(
