@@ -23,7 +23,7 @@ help:
 	@echo "make clean       remove .venv, runs/demo and caches"
 
 demo: .venv/.core
-	.venv/bin/jaxdisp run --hypotheses T-002,T-003,T-005 --output runs/demo \
+	.venv/bin/jaxdisp run --hypotheses T-002,T-003,T-005 --no-causes --output runs/demo \
 		--overwrite
 	@echo "The report is runs/demo/report.html"
 
@@ -39,13 +39,13 @@ lint: .venv/.test
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
-bench: .venv/.core
+bench: .venv/.core .venv-peers/.made
 	@set -e; for script in benchmarks/*.py; do \
 		echo "== $$script"; .venv/bin/python "$$script"; \
 	done
 
 clean:
-	rm -rf .venv runs/demo dist $(CACHES)
+	rm -rf .venv .venv-peers runs/demo dist $(CACHES)
 	find jaxdisp tests analyses notebooks benchmarks -name __pycache__ -prune \
 		-exec rm -rf {} +
 
@@ -59,7 +59,14 @@ clean:
 	@touch $@
 
 .venv/.core: .venv/.made $(PINS)
-	$(PIP) -e .
+	$(PIP) -e '.[bayes]'
+	@touch $@
+
+# Other samplers of the same posterior, which pin other versions: for the benchmark.
+.venv-peers/.made:
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install -qq --disable-pip-version-check \
+		pymc nutpie numba arviz
 	@touch $@
 
 .venv/.test: .venv/.made $(PINS)

@@ -113,6 +113,7 @@ def causal(options: dict[str, Any]) -> None:
         targets=() if targets == "none" else _names(targets) or (),
         tap=options.pop("tap"),
         few=options.pop("few_limit"),
+        measures=options.pop("measures"),
     )
     how = {"progress": options.pop("progress")}
     execute("causal", options | {"causes": wanted}, how)
@@ -142,7 +143,7 @@ def wanted_causes() -> "job.Wanted":
     """
     from jaxdisp.report.causes import analysis, job
 
-    return job.Wanted(choices=analysis.Choices())
+    return job.Wanted(choices=analysis.Choices(), optional=True)
 
 
 def _causal_table(
@@ -151,7 +152,7 @@ def _causal_table(
     """The causal model of the user's own units."""
     usual = {"dtype": "float32", "bits": 4, "grid": "symmetric", "few_limit": 16}
     usual |= {"granularity": "tensor", "group_size": 64, "include": ""}
-    usual |= {"clipping": "absmax", "interventions": "T,A,R"}
+    usual |= {"clipping": "absmax", "interventions": "T,A,R", "measures": False}
     usual |= {
         name: options[name]
         for name in ("seed", "output", "as_json", "overwrite", "progress")

@@ -153,6 +153,13 @@ DataOption = Annotated[
         "D; others are covariates.",
     ),
 ]
+MeasuresOption = Annotated[
+    bool,
+    typer.Option(
+        "--measures",
+        help="Also measure every estimator of T, A and R, by language (slower).",
+    ),
+]
 LinkOption = Annotated[
     str,
     typer.Option(

@@ -25,7 +25,7 @@ from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.causal.variables import variables
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import readings
-from jaxdisp.measure.cube import encode
+from jaxdisp.measure.cube import encode, evaluate
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import (
@@ -164,16 +164,18 @@ def carry_out(
         raise ValueError(f"copies must be at least 2, got {list(copies)}")
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
-    encoded = encode(model, corpus)
+    everything = np.ones((1, model.config.n_layers), np.int32)
+    undisturbed = readings.read(model, encode(model, corpus), model.params, tap=tap)
 
     def read(m: int, rounding: Rounding, own: PRNGKeyArray) -> readings.Readings:
         params = duplicated(model, quantizer, copies=m, rounding=rounding, key=own)
-        return readings.read(model, encoded, params, tap=tap)
+        rounded = evaluate(model, corpus, everything, [params]).nll[0]
+        return dataclasses.replace(undisturbed, rounded=np.asarray(rounded))
 
     def averaged(m: int, own: PRNGKeyArray) -> readings.Readings:
         found = [read(m, "stochastic", each) for each in jax.random.split(own, draws)]
         mean = np.mean([each.rounded for each in found], axis=0)
-        return dataclasses.replace(found[0], rounded=mean)
+        return dataclasses.replace(undisturbed, rounded=mean)
 
     def changed(
         kind: str, m: int, sides: tuple[readings.Readings, readings.Readings]

@@ -14,6 +14,7 @@ from jaxdisp.causal.interventions import carried_out, measured_effects
 from jaxdisp.causal.interventions.carried_out import TARGETS, Ground
 from jaxdisp.causal.interventions.intervention import Intervention
 from jaxdisp.causal.interventions.mediation import PARTS, Mediation
+from jaxdisp.causal.posterior import Posterior
 from jaxdisp.causal.units import Units, make_units
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.corpus import Corpus
@@ -34,12 +35,18 @@ FEW = 16
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is asked for of causes: a fit, interventions on targets, or both."""
+    """What is asked for of causes: a fit, interventions on targets, or both.
+
+    With `measures` every estimator of T, A and R is measured by language, too. What
+    cannot be had is refused with its reason if it is `optional`, and an error else.
+    """
 
     choices: Choices | None = None
     targets: tuple[str, ...] = TARGETS
     tap: int | None = None
     few: int = FEW
+    measures: bool = False
+    optional: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,13 +104,13 @@ def check(
             f" after the last, got {tap}"
         )
     least = 3 if wanted.choices is not None else 2
-    if len(corpus.languages) < least:
+    if len(corpus.languages) < least and not wanted.optional:
         raise ValueError(
             f"{corpus.source}: causes need at least {least} languages, got "
             f"{len(corpus.languages)}"
         )
     few = corpora.spread(corpus, wanted.few)
-    if wanted.targets and len(set(few.groups)) < 2:
+    if wanted.targets and len(set(few.groups)) < 2 and not wanted.optional:
         raise ValueError(
             f"{corpus.source}: interventions need sentences of at least 2 texts, got "
             f"{few.n_sentences} of 1; raise --few-limit"
@@ -148,37 +155,61 @@ def results(
 
     Returns:
         Tables by name: those of `analysis.analyse` where a fit was asked for, with
-        `units` and `by_language` measured and the `confrontation`; and
+        `units` measured (and `by_language`, if that was) and the `confrontation`; and
         `interventions`, `interventions_by_language` and `mediations`.
 
     Reference: our own definition.
     """
-    described = {
+    found: dict[str, Any] = {
         "reference": inputs.reference,
         "tap": inputs.tap,
         "intervention_sentences": inputs.few.n_sentences,
     }
-    choices, posterior = inputs.wanted.choices, None
-    found: dict[str, Any] = {}
-    if choices is not None:
-        tables = runs.keep_object(run, "causes-measured", lambda: _measured(inputs))
-        advance(2 * len(inputs.corpus.languages) * inputs.corpus.n_sentences)
-        units = units_of(tables["units"])
-        analysed, posterior = analysis.analyse(units, choices, inputs.key)
-        found |= analysed | tables
+    refused: Rows = []
+    posterior = None
+    try:
+        analysed, posterior = _fitted(inputs, run, advance)
+        found |= analysed
+    except ValueError as error:
+        _refuse(inputs, "the causal model", error, refused)
     interventions: list[Intervention] = []
     mediations: Rows = []
     for target in inputs.wanted.targets:
         carry_out = ft.partial(_carried_out, inputs, target)
-        kept = runs.keep_object(run, f"causes-{target}", carry_out)
-        interventions += [_restored(each) for each in kept["interventions"]]
-        mediations += kept["mediations"]
+        try:
+            kept = runs.keep_object(run, f"causes-{target}", carry_out)
+        except ValueError as error:
+            _refuse(inputs, f"do({target})", error, refused)
+        else:
+            interventions += [_restored(each) for each in kept["interventions"]]
+            mediations += kept["mediations"]
         advance(_sentences(inputs, target))
+    found["refused"] = found.get("refused", []) + refused
     found |= _effects(interventions, inputs.key) | {"mediations": mediations}
     if posterior is not None and interventions:
         beside = confrontation.confront(posterior, interventions, key=inputs.key)
         found["confrontation"] = dataclasses.asdict(beside)
-    return described | found
+    return found
+
+
+def _fitted(
+    inputs: Inputs, run: runs.Run | None, advance: Callable[[int], object]
+) -> tuple[dict[str, Any], Posterior | None]:
+    """What is measured, and the model fitted to it, if that was asked for."""
+    choices = inputs.wanted.choices
+    if choices is None:
+        return {}, None
+    tables = runs.keep_object(run, "causes-measured", lambda: _measured(inputs))
+    advance(2 * len(inputs.corpus.languages) * inputs.corpus.n_sentences)
+    units = units_of(tables["units"])
+    analysed, posterior = analysis.analyse(units, choices, inputs.key)
+    return analysed | tables, posterior
+
+
+def _refuse(inputs: Inputs, what: str, error: ValueError, refused: Rows) -> None:
+    if not inputs.wanted.optional:
+        raise ValueError(f"{what}: {error}") from error
+    refused.append({"what": what, "reason": str(error)})
 
 
 def units_of(rows: Rows) -> Units:
@@ -208,12 +239,12 @@ def _measured(inputs: Inputs) -> dict[str, Any]:
         tap=inputs.tap,
         stride=inputs.stride,
     )
-    rows, missing = language_table.languages(found, key=inputs.key)
-    return {
-        "units": measured.units(found),
-        "by_language": rows,
-        "missing": [{"what": what, "reason": why} for what, why in missing.items()],
-    }
+    tables: dict[str, Any] = {"units": measured.units(found)}
+    if inputs.wanted.measures:
+        rows, missing = language_table.languages(found, key=inputs.key)
+        why = [{"what": name, "reason": text} for name, text in missing.items()]
+        tables |= {"by_language": rows, "missing": why}
+    return tables
 
 
 def _carried_out(inputs: Inputs, target: str) -> dict[str, Any]:
