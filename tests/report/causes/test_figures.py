@@ -155,6 +155,8 @@ def test_predictions_stand_against_measurements_of_the_same_way():
     assert len(figure.axes) == 3
     for axes in figure.axes:
         points = [line for line in axes.lines if line.get_marker() in ("o", "^")]
+        # only sw lies outside its predictive interval
+        assert [line.get_marker() for line in points] == ["o", "o", "^"]
         assert [line.get_xdata()[0] for line in points] == [-0.5] * 3
         assert [line.get_ydata()[0] for line in points] == [-0.625] * 3
         assert [each for each in texts(axes) if each] == ["sw"]
