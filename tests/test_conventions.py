@@ -24,12 +24,13 @@ REGISTRY = re.compile(
 
 
 def docstrings(path, source):
-    """A sentence that ends in a full stop, and a `Reference:` line outside cli.py."""
+    """A sentence that ends in a full stop; a `Reference:` line but for commands."""
+    command = path.name == "cli.py" or path.parent.name == "commands"
     for function, needs_reference in _public_functions(ast.parse(source)):
         text = ast.get_docstring(function) or ""
         if not text.split("\n\n")[0].endswith("."):
             yield function.lineno, f"{function.name}: no sentence with a full stop"
-        elif needs_reference and path.name != "cli.py" and not REFERENCE.search(text):
+        elif needs_reference and not command and not REFERENCE.search(text):
             yield function.lineno, f"{function.name}: no line starting with Reference:"
 
 
@@ -48,8 +49,8 @@ def module_names(path, source):
 
 
 def printing(path, source):
-    """Only cli.py, console.py and options.py know typer, the only way to print."""
-    if path.name in PRINTING:
+    """Only commands, console.py and options.py know typer, the only way to print."""
+    if path.name in PRINTING or path.parent.name == "commands":
         return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Name) and node.id == "print":

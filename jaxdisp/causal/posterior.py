@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 from numpyro import handlers
 from numpyro.infer import hmc, initialization, mcmc
 from numpyro.infer.reparam import LocScaleReparam, Reparam
@@ -18,48 +18,20 @@ from jaxdisp.causal import collapsed, scale_draws, structural
 from jaxdisp.causal.collapsed import Selected
 from jaxdisp.causal.design import (
     CONSTANT,
-    SCALE_SD,
     Design,
     Scales,
     Specification,
     make_design,
 )
 from jaxdisp.causal.graph import Graph
+from jaxdisp.causal.sampling import Sampling, Walk
+from jaxdisp.causal.scale_walk import walk_scales
 from jaxdisp.causal.units import Units
-
-DEPTH = 8
-"""Doublings of a trajectory at most; two scales per equation need three or four."""
 
 MANY_ROWS = 20
 """Of a language, above which its effects are sampled as they are."""
 
 Arrow = tuple[str, str]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """How many draws each chain keeps, how many before tune it, and how many chains.
-
-    With `nuts` scales are walked through by NUTS even where they can be drawn nearly
-    independently, without tuning (`scale_draws`).
-    """
-
-    draws: int = 1000
-    tuning: int = 500
-    chains: int = 4
-    nuts: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Walk:
-    """What the sampler did: energies, divergences, and evaluations taken per draw.
-
-    Without NUTS the energy is the negative log density, and nothing can diverge.
-    """
-
-    energy: Float[np.ndarray, "chain draw"]
-    diverging: Bool[np.ndarray, "chain draw"]
-    steps: Any
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -246,7 +218,7 @@ def _fit_collapsed(
     if by_nuts:
         key, walk_key = jax.random.split(key)
         uniforms = _uniforms(key, shapes)
-        sigma, spread, walk = _by_nuts(design, selected, walk_key, sampling)
+        sigma, spread, walk = walk_scales(selected, design.effects, walk_key, sampling)
     else:
         draws = sampling.draws + scale_draws.FIRST
         scales = [1 + len(design.varying[node]) for node in design.nodes]
@@ -296,72 +268,6 @@ def _by_cells(
     energy = -np.sum(densities, axis=0)
     none = np.zeros(energy.shape, bool)
     return sigma, spread, Walk(energy=energy, diverging=none, steps=none + 1)
-
-
-def _by_nuts(
-    design: Design, selected: list[Selected], key: PRNGKeyArray, sampling: Sampling
-) -> tuple[list[np.ndarray], list[np.ndarray], Walk]:
-    """Scales of all equations at once, by NUTS on their logarithms."""
-    with (
-        jax.enable_x64(True),
-        jax.numpy_dtype_promotion("standard"),
-        jax.numpy_rank_promotion("allow"),
-    ):
-        stacked = jax.tree.map(lambda *x: jnp.stack(x), *selected)
-        found = _nuts(key, stacked, effects=design.effects, sampling=sampling)
-        logs, energy, diverging, steps = jax.tree.map(np.asarray, found)
-    n_equations = len(selected)
-    scales = np.exp(logs)
-    spread = np.zeros((*logs.shape[:2], n_equations, selected[0].across.shape[1]))
-    for place, (number, slot) in enumerate(design.effects):
-        spread[:, :, number, slot] = scales[..., n_equations + place]
-    return (
-        [scales[..., number] for number in range(n_equations)],
-        [spread[:, :, number] for number in range(n_equations)],
-        Walk(energy=energy, diverging=diverging, steps=steps),
-    )
-
-
-@ft.partial(jax.jit, static_argnames=("effects", "sampling"))
-def _nuts(
-    key: PRNGKeyArray,
-    selected: Selected,
-    *,
-    effects: tuple[tuple[int, int], ...],
-    sampling: Sampling,
-) -> Any:
-    """Logarithms of sigma of each equation, then of the effects' SDs."""
-    n_equations, _, slots, _ = selected.across.shape
-
-    def potential(logs: Array) -> Array:
-        scales = jnp.exp(logs)
-        spread = jnp.zeros((n_equations, slots), logs.dtype)
-        if effects:
-            places = tuple(zip(*effects, strict=True))
-            spread = spread.at[places].set(scales[n_equations:])
-        marginal = jax.vmap(collapsed.log_marginal)(
-            selected, scales[:n_equations], spread
-        )
-        prior = jnp.sum(logs - (scales / SCALE_SD) ** 2 / 2)
-        return -jnp.sum(marginal) - prior
-
-    begin, step = hmc.hmc(potential, algo="NUTS")
-
-    def chain(own: PRNGKeyArray) -> Any:
-        first, second = jax.random.split(own)
-        size = n_equations + len(effects)
-        start = jax.random.uniform(first, (size,), jnp.float64, -2.0, 0.0)
-        state = begin(start, sampling.tuning, max_tree_depth=DEPTH, rng_key=second)
-
-        def keep(state: Any, _: None) -> Any:
-            after = step(state)
-            return after, (after.z, after.energy, after.diverging, after.num_steps)
-
-        # one loop for tuning and all: a second would be compiled once more
-        kept = jax.lax.scan(keep, state, length=sampling.tuning + sampling.draws)[1]
-        return jax.tree.map(lambda x: x[sampling.tuning :], kept)
-
-    return jax.vmap(chain)(jax.random.split(key, sampling.chains))
 
 
 def _in_units(design: Design, drawn: Standard, walk: Walk) -> Posterior:

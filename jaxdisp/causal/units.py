@@ -89,18 +89,20 @@ def make_units(
     *,
     names: Sequence[str] | None = None,
     first: int = 1,
+    optional: Sequence[str] = (),
 ) -> Units:
     """Makes units from rows, and checks that a model can be fitted to them.
 
     Definition: rows with a value that is missing or not finite are left out, and
     listed. A covariate of words becomes one column per word but the most frequent, 1
     where it is the row's and 0 elsewhere. A constant covariate says nothing and is left
-    out, and noted.
+    out, and noted; so is an `optional` one that is a linear function of others.
 
     Args:
         rows: by column name.
         names: of the columns; None takes those of the first row.
         first: number of the first row, for messages.
+        optional: covariates that may be left out.
 
     Raises:
         ValueError: if a column is missing, a value is no number, a language has a
@@ -124,21 +126,7 @@ def make_units(
     language = np.array([numbers[str(row["language"]).strip()] for row in kept], int)
     sentences = tuple(str(row["sentence"]).strip() for row in kept)
     _check_rows(languages, language, sentences, dropped)
-    numeric = {
-        name: np.array([float(row[name]) for row in kept])
-        for name in (*NODES, *(other for other in others if other not in words))
-    }
-    notes = []
-    for name in others:
-        if name in words:
-            numeric |= _levels(name, [str(row[name]).strip() for row in kept])
-    for name in NODES:
-        if np.ptp(numeric[name]) == 0:
-            raise ValueError(f"{name} is constant ({numeric[name][0]:g}) in all rows")
-    constant = [name for name in numeric if np.ptp(numeric[name]) == 0]
-    if constant:
-        notes.append(f"constant covariates were left out: {', '.join(constant)}")
-    numeric = {name: x for name, x in numeric.items() if name not in constant}
+    numeric, notes = _columns(kept, others, words, optional)
     covariates = tuple(name for name in numeric if name not in NODES)
     if len(kept) < len(numeric) + 3:
         raise ValueError(
@@ -166,21 +154,39 @@ def check_independent(columns: dict[str, Float64[np.ndarray, " row"]]) -> None:
     Raises:
         ValueError: if one is, naming it and those it is made of.
 
+    Reference: as `dependent`.
+    """
+    for name, made in dependent(columns).items():
+        raise ValueError(
+            f"{name} is a linear function of {made}; leave one of them out"
+        )
+
+
+def dependent(columns: dict[str, Float64[np.ndarray, " row"]]) -> dict[str, str]:
+    """Finds the columns but D that are linear functions of those before them.
+
+    Definition: of the variance less than `DEPENDENT` is left by those before.
+
+    Args:
+        columns: by name, none of them constant.
+
+    Returns:
+        By name, which columns each is made of, in words.
+
     Reference: our own definition; Gram-Schmidt, of centred columns.
     """
     names = [name for name in columns if name != "D"]
     table = np.stack([columns[name] for name in names], axis=1)
     table = table - table.mean(axis=0)
     table = table / np.sqrt(np.mean(table**2, axis=0))
+    found: dict[str, str] = {}
     for place in range(1, len(names)):
         weights = np.linalg.lstsq(table[:, :place], table[:, place], rcond=None)[0]
         left = table[:, place] - table[:, :place] @ weights
         if np.mean(left**2) < DEPENDENT:
             made = [names[each] for each in np.flatnonzero(np.abs(weights) > 1e-6)]
-            raise ValueError(
-                f"{names[place]} is a linear function of {', '.join(made)}; leave one "
-                "of them out"
-            )
+            found[names[place]] = ", ".join(made)
+    return found
 
 
 def _is_words(rows: Sequence[dict[str, Any]], name: str) -> bool:
@@ -198,6 +204,35 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         return None
+
+
+def _columns(
+    kept: Sequence[dict[str, Any]],
+    others: Sequence[str],
+    words: set[str],
+    optional: Sequence[str],
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """T, A, R, D and the covariates that say something, and notes on the others."""
+    numeric = {
+        name: np.array([float(row[name]) for row in kept])
+        for name in (*NODES, *(other for other in others if other not in words))
+    }
+    notes = []
+    for name in others:
+        if name in words:
+            numeric |= _levels(name, [str(row[name]).strip() for row in kept])
+    for name in NODES:
+        if np.ptp(numeric[name]) == 0:
+            raise ValueError(f"{name} is constant ({numeric[name][0]:g}) in all rows")
+    constant = [name for name in numeric if np.ptp(numeric[name]) == 0]
+    if constant:
+        notes.append(f"constant covariates were left out: {', '.join(constant)}")
+    numeric = {name: x for name, x in numeric.items() if name not in constant}
+    for name, made in dependent(numeric).items():
+        if name in optional:
+            notes.append(f"{name} is a linear function of {made} and was left out")
+            numeric.pop(name)
+    return numeric, notes
 
 
 def _complete(

@@ -77,6 +77,13 @@ def test_a_constant_covariate_is_left_out_and_noted():
     assert found.notes == ("constant covariates were left out: tap",)
 
 
+def test_an_optional_covariate_that_others_determine_is_left_out_and_noted():
+    rows = [row | {"y": 2 * row["x"] + 1} for row in drawn_units.table(n_sentences=3)]
+    found = units.make_units(rows, optional=("y",))
+    assert found.covariates == ("x",)
+    assert found.notes == ("y is a linear function of x and was left out",)
+
+
 def test_one_sentence_per_language_is_not_repeated():
     assert not drawn_units.make(n_languages=20, n_sentences=1).repeated
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from jaxdisp.causal import confrontation, language_table, measured, variables
+from jaxdisp.causal.estimates import COVARIATES
 from jaxdisp.causal.interventions import carried_out, measured_effects
 from jaxdisp.causal.interventions.carried_out import TARGETS, Ground
 from jaxdisp.causal.interventions.intervention import Intervention
@@ -189,6 +190,8 @@ def results(
     if posterior is not None and interventions:
         beside = confrontation.confront(posterior, interventions, key=inputs.key)
         found["confrontation"] = dataclasses.asdict(beside)
+        if problems := found["diagnostics"]["problems"]:
+            _refuse_verdicts(found["confrontation"], problems[0])
     return found
 
 
@@ -204,6 +207,12 @@ def _fitted(
     units = units_of(tables["units"])
     analysed, posterior = analysis.analyse(units, choices, inputs.key)
     return analysed | tables, posterior
+
+
+def _refuse_verdicts(confronted: dict[str, Any], problem: str) -> None:
+    """Takes back what rests on draws that are not to be trusted."""
+    for row in (*confronted["arrows"], *confronted["interventions"]):
+        row |= {"verdict": "refused", "reason": problem}
 
 
 def _refuse(inputs: Inputs, what: str, error: ValueError, refused: Rows) -> None:
@@ -223,7 +232,7 @@ def units_of(rows: Rows) -> Units:
 
     Reference: our own definition.
     """
-    return make_units(measured.selected(rows))
+    return make_units(measured.selected(rows), optional=COVARIATES)
 
 
 def _sentences(inputs: Inputs, target: str) -> int:
