@@ -193,7 +193,7 @@ def test_interventions_are_carried_out_each_with_a_placebo(jaxdisp, inputs, tmp_
 
 def test_a_model_is_measured_fitted_and_confronted(jaxdisp, inputs, tmp_path):
     command = ("causal", *inputs, "--interventions", "A", "--few-limit", "8")
-    options = ("--draws", "50", "--no-progress", "--json")
+    options = ("--draws", "500", "--no-progress", "--json")
     code, out, err = jaxdisp(*command, *options, "--output", "run")
     assert code == 0, err
     found = json.loads(out)
