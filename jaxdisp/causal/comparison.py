@@ -19,7 +19,7 @@ DIRECT = Graph((*CHAIN.edges, ("T", "D")))
 """The chain, and a path around it."""
 
 SAMPLING = Sampling(draws=250, tuning=400, chains=4)
-MOST_ROWS = 2000
+MOST_ROWS = 1000
 """Rows that models are compared on, at most: each takes a fit of tails."""
 
 MOST_K = 0.7

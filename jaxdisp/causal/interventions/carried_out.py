@@ -34,7 +34,8 @@ class CarriedOut:
 class Ground:
     """What interventions are carried out on.
 
-    `reference` is a language by its place; `tap` is whose states alignment is of.
+    `reference` is a language by its place; `tap` is whose states alignment is of;
+    `before` are readings of the text undisturbed.
     """
 
     model: Model
@@ -43,6 +44,27 @@ class Ground:
     tap: int
     reference: int
     key: PRNGKeyArray
+    before: readings.Readings
+
+
+def read_before(
+    model: Model, corpus: Corpus, quantizer: Quantizer, tap: int
+) -> readings.Readings:
+    """Reads the text as it is, once for all interventions on it.
+
+    Args:
+        model: an open model.
+        corpus: parallel text.
+        quantizer: how the layers are rounded.
+        tap: whose states alignment is of.
+
+    Raises:
+        FloatingPointError: if a loss is not finite.
+
+    Reference: our own definition.
+    """
+    rounded = quantize(model, quantizer)
+    return readings.read(model, cube.encode(model, corpus), rounded, tap=tap)
 
 
 def carry_out(target: str, ground: Ground) -> CarriedOut:
@@ -69,8 +91,6 @@ def carry_out(target: str, ground: Ground) -> CarriedOut:
 
 def _tokenization(ground: Ground) -> CarriedOut:
     rounded = quantize(ground.model, ground.quantizer)
-    encoded = cube.encode(ground.model, ground.corpus)
-    before = readings.read(ground.model, encoded, rounded, tap=ground.tap)
     cut_key, mediation_key = jax.random.split(ground.key)
     found = do_tokenization.cut_and_read(
         ground.model,
@@ -79,7 +99,7 @@ def _tokenization(ground: Ground) -> CarriedOut:
         tap=ground.tap,
         key=cut_key,
         reference=ground.reference,
-        before=before,
+        before=ground.before,
     )
     mediations = []
     for clamp in (clamping.clamp_alignment, clamping.clamp_readout):
@@ -89,7 +109,7 @@ def _tokenization(ground: Ground) -> CarriedOut:
             found[0],
             tap=ground.tap,
             reference=ground.reference,
-            before=before,
+            before=ground.before,
         )
         mediations.append(mediate(found[0].intervention, held, key=mediation_key))
     return CarriedOut(
@@ -106,6 +126,7 @@ def _alignment(ground: Ground) -> CarriedOut:
         tap=ground.tap,
         key=ground.key,
         reference=ground.reference,
+        before=ground.before,
     )
     return CarriedOut(interventions=found)
 
@@ -115,7 +136,7 @@ def _redundancy(ground: Ground) -> CarriedOut:
     common = (ground.model, ground.corpus, ground.quantizer)
     tap, reference = ground.tap, ground.reference
     *drawn, nearest, placebo = duplication.carry_out(
-        *common, tap=tap, reference=reference, key=keys[0]
+        *common, tap=tap, reference=reference, key=keys[0], undisturbed=ground.before
     )
     projected = projection.carry_out(*common, tap=tap, reference=reference, key=keys[1])
     followed = [each for done in drawn for each in (done, placebo)]

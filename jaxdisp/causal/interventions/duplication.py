@@ -38,6 +38,9 @@ from jaxdisp.models.quantized import (
 from jaxdisp.quant import grids
 from jaxdisp.quant.stochastic_rounding import mean_of_roundings
 
+DRAWS = 2
+"""Of each set of rounded parameters, over which losses are averaged."""
+
 Rounding = Literal["stochastic", "deterministic"]
 READOUTS = frozenset({"matrix", "head"})
 """Roles of the parameters that read channels, whose copies can therefore be read."""
@@ -125,8 +128,8 @@ def carry_out(
     tap: int,
     reference: int,
     key: PRNGKeyArray,
-    copies: Sequence[int] = (2, 4, 8),
-    draws: int = 2,
+    copies: Sequence[int] = (2, 8),
+    undisturbed: readings.Readings | None = None,
 ) -> tuple[Intervention, ...]:
     """Duplicates what matrices read, and measures what rounding then costs.
 
@@ -148,34 +151,35 @@ def carry_out(
         reference: the language to which T is relative, by its place.
         key: of the draws.
         copies: m of each intervention, at least 2.
-        draws: of each set of rounded parameters.
+        undisturbed: readings of the same text at the same tap; None reads them.
 
     Returns:
         One for each of the numbers of copies, then with rounding to the nearest level,
         then the placebo.
 
     Raises:
-        ValueError: if a number of copies is below 2, there is no draw, or as
+        ValueError: if a number of copies is below 2, or as
             `duplicated`, `readings.read` and `variables`.
 
     Reference: our own definition.
     """
     if not copies or min(copies) < 2:
         raise ValueError(f"copies must be at least 2, got {list(copies)}")
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
     everything = np.ones((1, model.config.n_layers), np.int32)
-    undisturbed = readings.read(model, encode(model, corpus), model.params, tap=tap)
+    if undisturbed is None:
+        encoded = encode(model, corpus)
+        undisturbed = readings.read(model, encoded, model.params, tap=tap)
+    always = undisturbed
 
     def read(m: int, rounding: Rounding, own: PRNGKeyArray) -> readings.Readings:
         params = duplicated(model, quantizer, copies=m, rounding=rounding, key=own)
         rounded = evaluate(model, corpus, everything, [params]).nll[0]
-        return dataclasses.replace(undisturbed, rounded=np.asarray(rounded))
+        return dataclasses.replace(always, rounded=np.asarray(rounded))
 
     def averaged(m: int, own: PRNGKeyArray) -> readings.Readings:
-        found = [read(m, "stochastic", each) for each in jax.random.split(own, draws)]
+        found = [read(m, "stochastic", each) for each in jax.random.split(own, DRAWS)]
         mean = np.mean([each.rounded for each in found], axis=0)
-        return dataclasses.replace(undisturbed, rounded=mean)
+        return dataclasses.replace(always, rounded=mean)
 
     def changed(
         kind: str, m: int, sides: tuple[readings.Readings, readings.Readings]

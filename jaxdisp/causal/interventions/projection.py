@@ -21,7 +21,7 @@ from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, quantize
 from jaxdisp.result import result
 
-SHARES = (0.99, 0.9)
+SHARES = (0.9,)
 
 
 @result
@@ -146,6 +146,7 @@ def carry_out(
     reference: int,
     key: PRNGKeyArray,
     shares: Sequence[float] = SHARES,
+    undisturbed: readings.Readings | None = None,
 ) -> tuple[Intervention, ...]:
     """Takes away the directions in which states vary least, and measures R and D.
 
@@ -164,6 +165,7 @@ def carry_out(
         reference: the language to which T is relative, by its place.
         key: of the random directions.
         shares: of the variance to keep, each above 0 and at most 1.
+        undisturbed: readings of the same text at the same tap; None reads them.
 
     Returns:
         For each share the projection, then its placebo.
@@ -179,7 +181,8 @@ def carry_out(
     found = spread(model, corpus, tap=tap)
     encoded, rounded = encode(model, corpus), quantize(model, quantizer)
     shape = (len(encoded), corpus.n_sentences)
-    undisturbed = readings.read(model, encoded, rounded, tap=tap)
+    if undisturbed is None:
+        undisturbed = readings.read(model, encoded, rounded, tap=tap)
     before = variables(undisturbed, reference=reference)
 
     def projected(

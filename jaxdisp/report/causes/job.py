@@ -19,6 +19,7 @@ from jaxdisp.causal.posterior import Posterior
 from jaxdisp.causal.units import Units, make_units
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.corpus import Corpus
+from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report import runs
@@ -265,6 +266,7 @@ def _carried_out(inputs: Inputs, target: str) -> dict[str, Any]:
         tap=inputs.tap,
         reference=inputs.few.languages.index(inputs.reference),
         key=inputs.key,
+        before=_before(inputs),
     )
     found = carried_out.carry_out(target, ground)
     return {
@@ -278,6 +280,14 @@ def _carried_out(inputs: Inputs, target: str) -> dict[str, Any]:
         ],
         "mediations": [row for each in found.mediations for row in _parts(each)],
     }
+
+
+@ft.lru_cache(maxsize=1)
+def _before(inputs: Inputs) -> Readings:
+    """Readings of the text undisturbed, once for all targets."""
+    return carried_out.read_before(
+        inputs.model, inputs.few, inputs.quantizer, inputs.tap
+    )
 
 
 def _restored(kept: dict[str, Any]) -> Intervention:

@@ -234,7 +234,6 @@ def done():
         reference=1,
         key=jax.random.key(2),
         copies=(2, 16),
-        draws=2,
     )
 
 
@@ -304,8 +303,6 @@ def test_what_is_refused():
     )
     with pytest.raises(ValueError, match=r"copies must be at least 2, got \[1, 2\]"):
         run(copies=[1, 2])
-    with pytest.raises(ValueError, match="draws must be at least 1, got 0"):
-        run(draws=0)
     measure = ft.partial(duplication_errors, model, corpus, Quantizer(), key=key)
     with pytest.raises(ValueError, match=r"must ascend from 1, got \[2, 4\]"):
         measure(copies=[2, 4])
