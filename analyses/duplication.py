@@ -96,7 +96,6 @@ def main(config: Config) -> None:
         reference=0,
         key=key,
         copies=[m for m in config.copies if m > 1],
-        draws=config.draws,
     )
     costs = [
         [

@@ -25,6 +25,9 @@ from jaxdisp.stats import bca
 Row = dict[str, Any]
 
 LEVEL = 0.95
+FAR = 2.0
+"""Observed SDs of a variable beyond which setting it extrapolates."""
+
 ARROWS = {"T": ("A", "R", "D"), "A": ("R", "D"), "R": ("D",)}
 """What setting a variable says of: its effects on those that come after it."""
 
@@ -35,8 +38,9 @@ class Confrontation:
 
     `arrows` has a row for each effect of a variable that was set, judged by the first
     way in which it was: `arrow, kind, amount, predicted, predicted_low, predicted_high,
-    measured, measured_low, measured_high, beyond_placebo, covered, n_languages,
-    verdict, reason`. `interventions` has such rows for every way, with verdicts of
+    measured, measured_low, measured_high, moved, beyond_placebo, covered,
+    n_languages, verdict, reason`; `moved` is how far the target was, in SDs of what
+    was observed of it. `interventions` has such rows for every way, with verdicts of
     their own, and `languages` for every language, without them; `covered` there says
     whether the measurement lies in the predictive interval.
     """
@@ -64,6 +68,8 @@ def confront(
     the same side, and do not exclude one another; `fails` if they exclude one another
     or both exclude 0 on different sides; else it is `inconclusive`. The intervals that
     decide are of 95 % over all arrows, or all ways by which they are seen (Bonferroni).
+    A target moved by more than `FAR` SDs of what was observed of it makes the
+    prediction an extrapolation, which the reason says.
 
     Args:
         posterior: from data in which nothing was set.
@@ -92,6 +98,7 @@ def confront(
     languages: list[Row] = []
     for number, (done, placebo) in enumerate(pairs):
         own = jax.random.fold_in(key, number)
+        moved = _moved(posterior, done)
         measured = measure_effects(done, placebo, key=own)
         for outcome in ARROWS[done.target]:
             predicted = predict(posterior, done, outcome)
@@ -99,10 +106,11 @@ def confront(
             each = _by_language(done, outcome, predicted, noise, measured)
             over, found = predicted.mean(axis=1), measured.overall[outcome]
             row = _row(done, outcome, over, found)
+            row["moved"] = moved
             row["beyond_placebo"] = placebo is not None
             row["covered"] = sum(bool(one["covered"]) for one in each)
             row["n_languages"] = len(each)
-            judge = ft.partial(_verdict, over, found, noise[:, 0])
+            judge = ft.partial(_verdict, over, found, noise[:, 0], moved)
             ways.append(row | judge(1 - (1 - LEVEL) / n_ways))
             languages += each
             if first[done.target] == number:
@@ -151,6 +159,15 @@ def _strength(posterior: Posterior, start: str, end: str) -> np.ndarray:
         fixed[node][1] * scale[node] / scale[fixed[node][0]] for node in path
     )
     return np.full_like(posterior.sigma["D"], by)
+
+
+def _moved(posterior: Posterior, done: Intervention) -> float:
+    """How far a target was moved, in SDs of what was observed, mean over sentences."""
+    before, after = done.before[done.target], done.after[done.target]
+    if posterior.link != "linear":
+        before, after = np.log(before), np.log(after)
+    scale = posterior.design.scales.scale[done.target]
+    return float(np.abs(after - before).mean() / scale)
 
 
 def _row(
@@ -205,6 +222,7 @@ def _verdict(
     predicted: Float[np.ndarray, " draw"],
     measured: bca.Interval,
     noise: Float[np.ndarray, " draw"],
+    moved: float,
     level: float,
 ) -> dict[str, str]:
     """Whether prediction and measurement agree, and on an effect at all.
@@ -239,4 +257,6 @@ def _verdict(
             reason = "predicted, but what was measured may be none"
         elif seen:
             reason = "measured, but what was predicted may be none"
+    if moved > FAR:
+        reason += f" (an extrapolation, by {moved:.1f} SDs of what was observed)"
     return {"verdict": verdict, "reason": reason}

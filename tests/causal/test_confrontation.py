@@ -98,7 +98,7 @@ def test_every_arrow_fails_in_a_world_with_opposite_effects(fitted):
 
 
 def test_arrows_fail_where_nothing_follows_what_was_set(fitted):
-    found = confront(fitted, intervention(2, "T", 1.5, sign=0.0))
+    found = confront(fitted, intervention(2, "T", 1.0, sign=0.0))
     assert set(verdicts(found).values()) == {"fails"}
     assert found.arrows[0]["reason"] == "what was measured is not what was predicted"
 
@@ -165,6 +165,16 @@ def test_the_reciprocal_link_predicts_by_its_given_powers():
     ratio = done.before["T"] / done.after["T"]
     expected = np.mean(done.before["D"] * (ratio - 1), axis=1)
     np.testing.assert_allclose(predicted, np.tile(expected, (20, 1)))
+
+
+def test_a_target_moved_beyond_what_was_observed_is_an_extrapolation(fitted):
+    near, far = (
+        confront(fitted, intervention(10, "R", moved)).arrows[0] for moved in (0.5, 8.0)
+    )
+    spread = fitted.units.columns["R"].std()
+    assert far["moved"] == pytest.approx(8.0 / spread, rel=1e-6)
+    assert "extrapolation" not in near["reason"]
+    assert f"by {8.0 / spread:.1f} SDs of what was observed" in far["reason"]
 
 
 def test_another_target_is_refused(fitted):
