@@ -454,7 +454,7 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     # where, when and in which order it was made
     differing = {"environment.json", "store.sqlite"}
     same = [name for name in names if name.name not in differing]
-    assert len(same) == 10
+    assert len(same) == 41
     for name in same:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     page = (one / "report.html").read_text(encoding="utf-8")
