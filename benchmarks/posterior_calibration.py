@@ -5,10 +5,10 @@ these by the readable generative program, and the posterior inferred from the da
 the program with all but the scales integrated out. Over all data sets, ranks of each
 true parameter and effect among its draws must be uniform (chi-square p > 0.01 after
 Holm's correction) and 90 % intervals must hold 86 to 94 % of the true values (of 1000
-data sets the standard error of this is 0.9 %; of 400 it is 1.5 %, so that some of the 170
-quantities fall outside by chance). Two errors are then planted, which must
-be found: a covariate that the fit does not see, and a posterior of D's coefficients
-that is too narrow by two fifths.
+data sets the standard error of this is 0.9 %; of 400 it is 1.5 %, so that some of the
+170 quantities fall outside by chance). Two errors are then planted, which must be
+found: a covariate that the fit does not see, and a posterior of D's coefficients that
+is too narrow by two fifths.
 
     python benchmarks/posterior_calibration.py [data sets] [link ...]
 """
