@@ -136,6 +136,7 @@ def test_a_table_gives_effects_and_all_that_bears_on_them(jaxdisp, tmp_path):
     assert effects["total"]["low"] < true < effects["total"]["high"]
     assert found["diagnostics"]["problems"] == []
     assert len(found["models"]) == 6
+    assert any("T>A>R>D: A also reaches D" in note for note in found["notes"])
     directory = tmp_path / "run"
     assert json.loads((directory / "results.json").read_text()) == found
     assert (directory / "tables" / "effects.csv").is_file()

@@ -122,7 +122,7 @@ def analyse(
         "rows": len(units.language),
         "languages": list(units.languages),
         "covariates": list(units.covariates),
-        "notes": [*units.notes, *found.design.notes, *notes],
+        "notes": [*units.notes, *found.design.notes, *_witnesses(found), *notes],
         "dropped": list(units.dropped),
         "effects": effects.summary(made) + ([share] if share else []),
         "coefficients": coefficients(found),
@@ -167,6 +167,20 @@ def coefficients(found: Posterior) -> Rows:
         {"name": name, "kind": kind, **effects.interval(draws)}
         for kind, table in tables
         for name, draws in table.items()
+    ]
+
+
+def _witnesses(found: Posterior) -> list[str]:
+    """Paths whose effects are known by linearity alone."""
+    paths = [
+        (path, graph.recanting_witness(found.graph, path))
+        for path in graph.paths(found.graph)
+    ]
+    return [
+        f"{graph.name(path)}: {', '.join(nodes)} also reaches D on another path "
+        "(recanting witness), so that this effect is identified by linearity alone"
+        for path, nodes in paths
+        if nodes
     ]
 
 
