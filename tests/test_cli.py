@@ -458,7 +458,7 @@ def test_a_run_is_the_same_byte_for_byte(jaxdisp, monkeypatch, tmp_path):
     for name in same:
         assert (one / name).read_bytes() == (other / name).read_bytes(), name
     page = (one / "report.html").read_text(encoding="utf-8")
-    assert page.count('src="data:image/png;base64,') == 2
+    assert page.count('src="data:image/png;base64,') == 6
     assert not re.findall(r"https?://", page)
     recorded = json.loads((one / "environment.json").read_bytes())
     assert recorded["arguments"] == [*command, "--output", "one"]
