@@ -1,0 +1,1 @@
+"""Theorems: as the notes state them, where they break, and the strongest that hold."""
