@@ -16,6 +16,20 @@ hypothesis.settings.load_profile("jaxdisp")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+def pytest_configure(config):
+    """Keeps compiled programs, which many tests and the commands they start share.
+
+    By environment, so that processes that tests start find them as well.
+    """
+    kept = config.rootpath / ".pytest_cache" / "jax"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+    directory = os.environ["JAX_COMPILATION_CACHE_DIR"]
+    seconds = float(os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"])
+    jax.config.update("jax_compilation_cache_dir", directory)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
+
+
 def pytest_sessionstart():
     """Loads every module, as hypothesis draws constants from those that are loaded.
 

@@ -313,7 +313,6 @@ def test_help_needs_none_of_the_heavy_libraries():
 def jaxdisp(tmp_path, monkeypatch, capsys):
     """Calls the command line in this process, in a directory with good inputs."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")  # none outside this directory
     tiny.write_model(tmp_path / "model", n_layer=3)
     tiny.write_corpus(tmp_path / "corpus")
     return command_line.caller(monkeypatch, capsys)

@@ -113,7 +113,6 @@ def test_what_is_refused_writes_nothing(refusals):
 @pytest.fixture
 def jaxdisp(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     return command_line.caller(monkeypatch, capsys)
 
 

@@ -229,7 +229,6 @@ def place(tmp_path_factory):
     command = ["jaxdisp", *KEEP, "--output", "whole"]
     with pytest.MonkeyPatch.context() as patched, tiny_search.small_calls():
         patched.chdir(root)
-        patched.setenv("JAX_COMPILATION_CACHE_DIR", "")
         patched.setattr(sys, "argv", command)
         with pytest.raises(SystemExit) as end:
             cli.main()
@@ -241,7 +240,6 @@ def place(tmp_path_factory):
 def jaxdisp(place, monkeypatch, capsys):
     """Calls the command line in this process, figures left out."""
     monkeypatch.chdir(place)
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "")
     monkeypatch.setattr(files, "written", mock.Mock(return_value={}))
     with tiny_search.small_calls():
         yield command_line.caller(monkeypatch, capsys)
