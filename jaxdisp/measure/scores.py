@@ -7,6 +7,7 @@ chooses models by it; `search.recommended` says what to do instead.
 """
 
 import math
+
 import numpy as np
 from jaxtyping import Float
 
