@@ -28,6 +28,14 @@ from jaxdisp.result import result
 Step = Literal["cells", "levels", "symmetric"]
 """The width of a cell: `2 a / 2^b`, `2 a / (2^b - 1)`, `a / (2^(b-1) - 1)`."""
 
+GRID_STEP: dict[str, Step] = {
+    "symmetric": "symmetric",
+    "twos_complement": "symmetric",
+    "midrise": "cells",
+    "affine": "levels",
+}
+"""The width of a cell of each grid over a symmetric range."""
+
 MOST_STEPS = 300
 
 

@@ -24,12 +24,6 @@ BY_KURTOSIS: dict[str, Literal["generalised_gaussian", "logarithmic"]] = {
 }
 """Thresholds from kurtosis, listed beside the rules: by family, and the notes'."""
 
-NOISE_STEP: dict[str, additive_noise.Step] = {
-    "symmetric": "symmetric",
-    "twos_complement": "symmetric",
-    "midrise": "cells",
-}
-
 
 def matrix_rows(
     inputs: Inputs, solved: Solved, advance: Callable[[int], object]
@@ -190,7 +184,7 @@ def _predicted(
     thresholds: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Additive-noise errors `[layer, language]` by rule, over the output's energy."""
-    step = NOISE_STEP[inputs.quantizer.grid]
+    step = additive_noise.GRID_STEP[inputs.quantizer.grid]
     c = additive_noise.noise_constant(inputs.quantizer.bits, step=step)
     squares = jnp.swapaxes(jnp.asarray(solved.squares[tensor.path], weight.dtype), 0, 1)
     stacked = jnp.stack([jnp.asarray(value) for value in thresholds.values()], axis=1)
