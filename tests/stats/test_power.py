@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from jaxdisp.stats.power import smallest_detectable
+from jaxdisp.stats.power import check_power, least_number, smallest_detectable
 
 
 def test_is_the_effect_whose_interval_excludes_zero_that_often():
@@ -37,3 +37,35 @@ def test_refuses(arguments, message):
     low, high, power = arguments
     with pytest.raises(ValueError, match=message):
         smallest_detectable(low, high, power=power)
+
+
+@given(st.integers(1, 5), st.integers(1, 3000))
+def test_finds_the_least_number_that_is_enough(first, enough):
+    tried = []
+
+    def shown(n):
+        tried.append(n)
+        return float(n >= enough)
+
+    assert least_number(shown, 0.5, first=first) == max(first, enough)
+    assert min(tried) >= first
+
+
+def test_says_when_no_number_is_enough():
+    with pytest.raises(ValueError, match=r"no n up to 100 has power 0\.9"):
+        least_number(lambda _: 0.5, 0.9, first=3, most=100)
+
+
+@pytest.mark.parametrize(
+    ("power", "alpha", "message"),
+    [
+        (0.8, 0.0, "alpha must be above 0 and below 1, got 0"),
+        (0.8, float("nan"), "got nan"),
+        (0.01, 0.05, r"power must be above alpha \(0.05\), which no effect has"),
+        (1.0, 0.05, "and below 1, got 1"),
+        (float("nan"), 0.05, "got nan"),
+    ],
+)
+def test_refuses_what_is_no_power(power, alpha, message):
+    with pytest.raises(ValueError, match=message):
+        check_power(power, alpha)
