@@ -5,14 +5,15 @@ Heavy imports happen inside the commands, so that `jaxdisp --help` answers at on
 
 import pathlib
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import jaxdisp
 from jaxdisp import console
 from jaxdisp.commands import causes as causal_commands
-from jaxdisp.commands import searches
+from jaxdisp.commands import claims as claim_commands
+from jaxdisp.commands import registrations, searches
 from jaxdisp.options import (
     BitsOption,
     CausesOption,
@@ -106,6 +107,7 @@ def measure(
 
 @app.command()
 def run(
+    context: typer.Context,
     model: ModelOption = None,
     revision: RevisionOption = None,
     dtype: DtypeOption = "float32",
@@ -142,6 +144,14 @@ def run(
     causes: CausesOption = True,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
+    registered: Annotated[
+        bool,
+        typer.Option(
+            "--registered",
+            help="Do what is registered in --output; options given beside it are "
+            "deviations, and are reported.",
+        ),
+    ] = False,
     output: Annotated[
         pathlib.Path, typer.Option("--output", help="Run directory.")
     ] = pathlib.Path("jaxdisp-run"),
@@ -153,12 +163,10 @@ def run(
     Killed at any moment, the same command goes on where it stopped.
     """
     options = dict(locals())
-    from jaxdisp.report.search_lattice import Search
-
-    search = Search(keep=options.pop("protect"), bits=(bits,))
-    options["hypotheses"] = console.chosen_hypotheses(hypotheses)
-    options["causes"] = console.wanted_causes() if causes else None
-    console.execute("run", options | {"search": search})
+    del options["context"]
+    if options.pop("registered"):
+        options = registrations.resolved(context, options)
+    console.execute("run", registrations.run_options(options))
 
 
 @app.command()
@@ -203,6 +211,8 @@ app.command()(searches.search)
 app.command()(searches.merge)
 app.command()(causal_commands.causal)
 app.command()(causal_commands.intervene)
+app.command()(claim_commands.claims)
+app.command()(registrations.register)
 
 
 @app.command()
@@ -284,11 +294,9 @@ def train(
 
 def main() -> None:
     """Runs the command line, turning errors of usage into one line."""
-    # click's UsageError, which typer keeps in places that change
-    usage_error: Any = typer.BadParameter.__bases__[0]
     try:
         code = app(args=sys.argv[1:] or ["--help"], standalone_mode=False)
-    except usage_error as error:
+    except console.USAGE_ERROR as error:
         console.refuse(f"{error.format_message()} (see jaxdisp --help)")
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED

@@ -14,7 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from jaxdisp.report import runs, searching, settings
-    from jaxdisp.report.causes import analysis, job
+    from jaxdisp.report.causes import job
 
 
 def refuse(message: str) -> NoReturn:
@@ -28,6 +28,37 @@ def refuse(message: str) -> NoReturn:
     line = " ".join(str(message).split())
     typer.echo(f"jaxdisp: {line}", err=True)
     raise SystemExit(2)
+
+
+# click's UsageError, which typer keeps in places that change
+USAGE_ERROR: Any = typer.BadParameter.__bases__[0]
+USUAL = {
+    "grid": "symmetric",
+    "granularity": "tensor",
+    "group_size": 64,
+    "include": "",
+    "clipping": "absmax",
+    "seed": 0,
+    "dtype": "float32",
+    "bits": 4,
+}
+"""Options of a model that have a default other than None."""
+
+
+def given(options: dict[str, Any], usual: dict[str, Any]) -> str:
+    """Names the options that were given a value, for a refusal of these.
+
+    Args:
+        options: by name.
+        usual: what is the case where nothing is given; None where it is not named.
+
+    Reference: our own definition.
+    """
+    return ", ".join(
+        f"--{name.replace('_', '-')}"
+        for name, value in options.items()
+        if value != usual.get(name)
+    )
 
 
 def law(name: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -> None:
@@ -73,67 +104,15 @@ def clip(options: dict[str, Any]) -> None:
     if law_name is None and kurtosis is None:
         execute("clip", options)
         return
-    usual = {"grid": "symmetric", "granularity": "tensor", "group_size": 64}
-    usual |= {"include": "", "seed": 0, "dtype": "float32"}
-    usual |= {name: options[name] for name in ("bits", "as_json", "output")}
-    usual |= {"overwrite": options["overwrite"]}
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name, value in options.items()
-        if value != usual.get(name)
-    ]
-    if law_name is None or given:
+    own = ("bits", "as_json", "output", "overwrite")
+    asked = given(options, USUAL | {name: options[name] for name in own})
+    if law_name is None or asked:
         refuse(
             "--kurtosis needs --law"
             if law_name is None
-            else f"--law knows no model: leave out {', '.join(given)}"
+            else f"--law knows no model: leave out {asked}"
         )
     law(law_name, options["bits"], kurtosis, options)
-
-
-def causal(options: dict[str, Any]) -> None:
-    """Carries out `causal`: of a table, or of a model.
-
-    Args:
-        options: as they were given, by name.
-
-    Reference: our own definition.
-    """
-    from jaxdisp.report.causes import analysis, job
-
-    names = ("link", "arrows", "errors", "slopes", "draws", "chains")
-    choices = analysis.Choices(**{name: options.pop(name) for name in names})
-    data = options.pop("data")
-    if data is not None:
-        _causal_table(data, choices, options)
-        return
-    targets = options.pop("interventions")
-    wanted = job.Wanted(
-        choices=choices,
-        targets=() if targets == "none" else _names(targets) or (),
-        tap=options.pop("tap"),
-        few=options.pop("few_limit"),
-        measures=options.pop("measures"),
-    )
-    how = {"progress": options.pop("progress")}
-    execute("causal", options | {"causes": wanted}, how)
-
-
-def intervene(options: dict[str, Any]) -> None:
-    """Carries out `intervene`.
-
-    Args:
-        options: as they were given, by name.
-
-    Reference: our own definition.
-    """
-    from jaxdisp.report.causes import job
-
-    targets = tuple(dict.fromkeys(options.pop("targets") or job.TARGETS))
-    few, tap = options.pop("few_limit"), options.pop("tap")
-    wanted = job.Wanted(targets=targets, tap=tap, few=few)
-    how = {"progress": options.pop("progress")}
-    execute("intervene", options | {"causes": wanted}, how)
 
 
 def wanted_causes() -> "job.Wanted":
@@ -144,45 +123,6 @@ def wanted_causes() -> "job.Wanted":
     from jaxdisp.report.causes import analysis, job
 
     return job.Wanted(choices=analysis.Choices(), optional=True)
-
-
-def _causal_table(
-    data: str, choices: "analysis.Choices", options: dict[str, Any]
-) -> None:
-    """The causal model of the user's own units."""
-    usual = {"dtype": "float32", "bits": 4, "grid": "symmetric", "few_limit": 16}
-    usual |= {"granularity": "tensor", "group_size": 64, "include": ""}
-    usual |= {"clipping": "absmax", "interventions": "T,A,R", "measures": False}
-    usual |= {
-        name: options[name]
-        for name in ("seed", "output", "as_json", "overwrite", "progress")
-    }
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name, value in options.items()
-        if value != usual.get(name)
-    ]
-    if given:
-        refuse(f"--data knows no model: leave out {', '.join(given)}")
-    from jaxdisp.report import runs
-    from jaxdisp.report.causes import lines, table
-
-    keep_compiled()
-    output = options["output"]
-    try:
-        kept, units = None, table.open_units(data, choices, options["seed"])
-        if output is not None:
-            asked = table.configuration(data, units, choices, options["seed"])
-            kept = runs.begin(output, asked, overwrite=options["overwrite"])
-        found = table.results(data, units, choices, options["seed"], kept)
-    except (ValueError, OSError) as error:
-        refuse(str(error))
-    shown = json.dumps(found, indent=1, ensure_ascii=False)
-    typer.echo(shown if options["as_json"] else "\n".join(lines.lines(found)))
-    if output is None:
-        typer.echo("nothing written; --output DIR keeps the run", err=True)
-    else:
-        typer.echo(f"written: {output / 'results.json'}", err=True)
 
 
 def models(source: str | None, revision: str | None, *, as_json: bool) -> None:
@@ -216,7 +156,14 @@ def models(source: str | None, revision: str | None, *, as_json: bool) -> None:
     typer.echo(json.dumps(listed, indent=1) if as_json else "\n".join(lines))
 
 
-def _names(text: str | None) -> tuple[str, ...] | None:
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Reads names between commas; None where nothing was given.
+
+    Args:
+        text: such as `en, he`.
+
+    Reference: our own definition.
+    """
     if text is None:
         return None
     return tuple(name.strip() for name in text.split(",") if name.strip())
@@ -235,17 +182,28 @@ def chosen_hypotheses(text: str) -> tuple[str, ...] | None:
     """
     if text == "none":
         return None
-    return () if text == "all" else _names(text)
+    return () if text == "all" else names(text)
 
 
-def _settings(command: str, options: dict[str, Any]) -> "settings.Settings":
+def settings_of(command: str, options: dict[str, Any]) -> "settings.Settings":
+    """Reads the settings of a run from its options.
+
+    Args:
+        command: its name.
+        options: by name, of the results.
+
+    Raises:
+        ValueError: if one is not allowed.
+
+    Reference: our own definition.
+    """
     from jaxdisp.models import Quantizer
     from jaxdisp.report.settings import Settings
 
     fields = ("bits", "grid", "granularity", "group_size", "clipping")
     quantizer = {name: options.pop(name) for name in fields if name in options}
-    quantizer["include"] = ("matrices", *(_names(options.pop("include")) or ()))
-    options["languages"] = _names(options["languages"])
+    quantizer["include"] = ("matrices", *(names(options.pop("include")) or ()))
+    options["languages"] = names(options["languages"])
     return Settings(command=command, quantizer=Quantizer(**quantizer), **options)
 
 
@@ -283,13 +241,13 @@ def execute(
     keep_compiled()
     how = dict(how or {})
     progress = how.pop("progress", True)
-    dry_run = how.pop("dry_run", False)
+    dry_run, markdown = how.pop("dry_run", False), how.pop("markdown", False)
     output, as_json = options.pop("output"), options.pop("as_json")
     taken = {name: options.pop(name, False) for name in ("overwrite", "resume")}
     kept = None
     try:
         searching.begin(searching.Means(**how))
-        wanted = _settings(command, options)
+        wanted = settings_of(command, options)
         inputs = settings.open_inputs(wanted, searching.Means(**how))
         if dry_run and inputs.searched is not None:
             _forecast(inputs.searched, as_json=as_json)
@@ -300,7 +258,7 @@ def execute(
     except (ValueError, OSError) as error:
         refuse(str(error))
     found = _with_progress(wanted, inputs, kept, progress=progress)
-    show(wanted, inputs, found, output, as_json=as_json)
+    show(wanted, inputs, found, output, as_json=as_json, markdown=markdown)
 
 
 def show(
@@ -310,6 +268,7 @@ def show(
     output: pathlib.Path | None,
     *,
     as_json: bool,
+    markdown: bool = False,
 ) -> None:
     """Prints results, once where several processes have them.
 
@@ -319,15 +278,19 @@ def show(
         found: the content of `results.json`.
         output: run directory; None wrote nothing.
         as_json: whether to print JSON.
+        markdown: whether to print Markdown, which claims have.
 
     Reference: our own definition.
     """
     from jaxdisp.report import searching, terminal
+    from jaxdisp.report.claims import lines
 
     if not searching.first():
         return
     if as_json:
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    elif markdown:
+        typer.echo(lines.markdown(found["claims"]), nl=False)
     else:
         typer.echo("\n".join(terminal.lines(wanted, inputs, found)))
     if output is None:

@@ -28,7 +28,7 @@ def test_refusals_are_one_line(capsys):
     [(None, None), ("", ()), ("en", ("en",)), (" en, he ,,", ("en", "he"))],
 )
 def test_lists_of_names(text, expected):
-    assert console._names(text) == expected
+    assert console.names(text) == expected
 
 
 def test_options_become_settings():
@@ -41,7 +41,7 @@ def test_options_become_settings():
     }
     of_quantizer = dataclasses.asdict(Quantizer(bits=3)) | {"include": "embeddings"}
     given = options | of_quantizer | {"languages": "en,ru"}
-    found = console._settings("search", given)
+    found = console.settings_of("search", given)
     included = Quantizer(bits=3, include=("matrices", "embeddings"))
     assert found == dataclasses.replace(wanted, quantizer=included)
 

@@ -72,6 +72,30 @@ def find(ids: Sequence[str]) -> tuple[Experiment, ...]:
     )
 
 
+def owner(finding: str) -> str:
+    """Names the experiment that a finding belongs to.
+
+    Definition: the experiment with the longest id that the finding's begins with, since
+    a finding's id is that of its experiment, or has a suffix to it.
+
+    Args:
+        finding: id of a finding, or of an experiment; upper or lower case.
+
+    Raises:
+        ValueError: if there is no such experiment.
+
+    Reference: our own definition.
+    """
+    known = [experiment.id for experiment in EXPERIMENTS]
+    fitting = [name for name in known if finding.lower().startswith(name.lower())]
+    if not fitting:
+        raise ValueError(
+            f"no experiment finds {finding}; findings begin with the id of an "
+            f"experiment: {', '.join(known)}"
+        )
+    return max(fitting, key=len)
+
+
 def examine(experiment: Experiment, subject: Subject) -> Outcome:
     """Runs an experiment, with randomness of its own.
 

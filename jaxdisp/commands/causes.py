@@ -1,6 +1,7 @@
 """Commands about causes: the causal model, and interventions."""
 
-from typing import Annotated
+import json
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,6 +38,9 @@ from jaxdisp.options import (
     StrideOption,
     TapOption,
 )
+
+if TYPE_CHECKING:
+    from jaxdisp.report.causes import analysis
 
 
 def causal(
@@ -78,7 +82,7 @@ def causal(
     costs. A structural model is fitted to what is measured, or to --data; then T, A and
     R are set on the model itself, and what happens is set beside what was predicted.
     """
-    console.causal(dict(locals()))
+    _causal(dict(locals()))
 
 
 def intervene(
@@ -114,4 +118,82 @@ def intervene(
     directions removed. Each has a placebo.
     """
     options = dict(locals()) | {"limit": None}
-    console.intervene(options)
+    _intervene(options)
+
+
+def _causal(options: dict[str, Any]) -> None:
+    """Carries out `causal`: of a table, or of a model.
+
+    Args:
+        options: as they were given, by name.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report.causes import analysis, job
+
+    fields = ("link", "arrows", "errors", "slopes", "draws", "chains")
+    choices = analysis.Choices(**{name: options.pop(name) for name in fields})
+    data = options.pop("data")
+    if data is not None:
+        _causal_table(data, choices, options)
+        return
+    targets = options.pop("interventions")
+    wanted = job.Wanted(
+        choices=choices,
+        targets=() if targets == "none" else console.names(targets) or (),
+        tap=options.pop("tap"),
+        few=options.pop("few_limit"),
+        measures=options.pop("measures"),
+    )
+    how = {"progress": options.pop("progress")}
+    console.execute("causal", options | {"causes": wanted}, how)
+
+
+def _intervene(options: dict[str, Any]) -> None:
+    """Carries out `intervene`.
+
+    Args:
+        options: as they were given, by name.
+
+    Reference: our own definition.
+    """
+    from jaxdisp.report.causes import job
+
+    targets = tuple(dict.fromkeys(options.pop("targets") or job.TARGETS))
+    few, tap = options.pop("few_limit"), options.pop("tap")
+    wanted = job.Wanted(targets=targets, tap=tap, few=few)
+    how = {"progress": options.pop("progress")}
+    console.execute("intervene", options | {"causes": wanted}, how)
+
+
+def _causal_table(
+    data: str, choices: "analysis.Choices", options: dict[str, Any]
+) -> None:
+    """The causal model of the user's own units."""
+    own = ("seed", "output", "as_json", "overwrite", "progress")
+    usual = console.USUAL | {
+        "few_limit": 16,
+        "interventions": "T,A,R",
+        "measures": False,
+    }
+    if asked := console.given(options, usual | {name: options[name] for name in own}):
+        console.refuse(f"--data knows no model: leave out {asked}")
+    from jaxdisp.report import runs
+    from jaxdisp.report.causes import lines, table
+
+    console.keep_compiled()
+    output = options["output"]
+    try:
+        kept, units = None, table.open_units(data, choices, options["seed"])
+        if output is not None:
+            wanted = table.configuration(data, units, choices, options["seed"])
+            kept = runs.begin(output, wanted, overwrite=options["overwrite"])
+        found = table.results(data, units, choices, options["seed"], kept)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    shown = json.dumps(found, indent=1, ensure_ascii=False)
+    typer.echo(shown if options["as_json"] else "\n".join(lines.lines(found)))
+    if output is None:
+        typer.echo("nothing written; --output DIR keeps the run", err=True)
+    else:
+        typer.echo(f"written: {output / 'results.json'}", err=True)

@@ -12,6 +12,7 @@ from jaxdisp.report import (
     tables,
 )
 from jaxdisp.report.causes import figures as causes_figures
+from jaxdisp.report.claims import rows as claims
 from jaxdisp.report.hypotheses import figures
 from jaxdisp.report.settings import Inputs, Settings, describe, hashes
 
@@ -21,6 +22,7 @@ TITLES = {
     "hypotheses": "Why: hypotheses, each measured",
     "causal": "Why: causes, predicted and carried out",
     "intervene": "What interventions change",
+    "claims": "Every claim, judged by data",
 }
 
 
@@ -48,10 +50,12 @@ def written(
     if examined is not None:
         files |= figures.written(examined)
     caused = found if settings.causes is not None else None
-    if settings.command == "run":
+    if settings.command in ("run", "claims"):
         caused = found.get("causes")
     if caused is not None:
         files |= causes_figures.written(caused)
+    if "claims" in found:
+        files["tables/claims.csv"] = tables.csv(claims.flat(found["claims"]))
     if settings.command in TITLES:
         corpus = inputs.corpus
         summary = {

@@ -13,11 +13,16 @@ from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
 from jaxdisp.report.causes import job as causes_job
+from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
+from jaxdisp.report.registration import deviations, record
 from jaxdisp.report.settings import Inputs, Settings, hashes
 from jaxdisp.search import lattice, plan, sweep
 
 Advance = Callable[[int], object]
+
+IN_PARTS = ("run", "claims")
+"""Commands of several parts, each under its own name in `results.json`."""
 
 
 def work(settings: Settings, inputs: Inputs) -> int:
@@ -43,6 +48,8 @@ def work(settings: Settings, inputs: Inputs) -> int:
         total += job.work(inputs.examined)
     if inputs.caused is not None:
         total += causes_job.work(inputs.caused)
+    if inputs.claimed is not None:
+        total += claims_job.work(inputs.claimed)
     return total
 
 
@@ -74,23 +81,37 @@ def execute(
 
     Reference: our own definition.
     """
+    in_parts = settings.command in IN_PARTS
     found = _described(settings, inputs)
     found |= _measured(settings, inputs, run, advance)
     if inputs.searched is not None:
         searched = _searched(inputs.searched, run, advance, evaluate=evaluate)
-        found |= {"search": searched} if settings.command == "run" else searched
+        found |= {"search": searched} if in_parts else searched
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
     if inputs.examined is not None:
         examined = job.results(inputs.examined, run, advance)
-        found |= {"hypotheses": examined} if settings.command == "run" else examined
+        found |= {"hypotheses": examined} if in_parts else examined
     if inputs.caused is not None:
         caused = causes_job.results(inputs.caused, run, advance)
-        found |= {"causes": caused} if settings.command == "run" else caused
+        found |= {"causes": caused} if in_parts else caused
+    if inputs.claimed is not None:
+        found["claims"] = claims_job.results(inputs.claimed, found, run, advance)
+    if settings.registered is not None and run is not None:
+        found["registration"] = _registered(settings, inputs, run, found)
     found = runs.rounded(found)
     if run is not None and searching.first() and "shard" not in found:
         runs.finish(run, found, files.written(settings, inputs, found), hashes(inputs))
     return found
+
+
+def _registered(
+    settings: Settings, inputs: Inputs, run: runs.Run, found: dict[str, Any]
+) -> dict[str, Any]:
+    frozen = record.read(run.directory)
+    options = dict(settings.registered.options) if settings.registered else {}
+    differing = deviations.deviations(frozen, options, hashes(inputs))
+    return deviations.report(frozen, differing, found)
 
 
 def _plans(settings: Settings, inputs: Inputs) -> dict[str, plan.Plan]:

@@ -9,7 +9,9 @@ import jinja2
 from jaxdisp.measure.disparity import Contrast
 from jaxdisp.report import clip_tables, search_tables, tables
 from jaxdisp.report.causes import lines as causes_lines
+from jaxdisp.report.claims import lines as claim_lines
 from jaxdisp.report.hypotheses import figures, lines
+from jaxdisp.report.registration.deviations import lines as registration_lines
 
 TEMPLATE = """\
 <!doctype html>
@@ -33,6 +35,8 @@ TEMPLATE = """\
 <h1>{{ title }}</h1>
 <p>{{ summary }}</p>
 {% if windows %}<p class="note">{{ windows }}.</p>
+{% endif %}
+{% if registration %}<pre>{{ registration }}</pre>
 {% endif %}
 {% macro table(header, rows) %}
 <table><tr>{% for cell in header %}<th>{{ cell }}</th>{% endfor %}</tr>
@@ -123,6 +127,11 @@ languages; R, over how many channels a prediction is spread; D, what quantizatio
 {% endfor %}
 <pre>{{ causes }}</pre>
 {% endif %}
+{% if claims %}
+<h2>Every claim of the notes</h2>
+<p>{{ claims.tally }}</p>
+{{ table(claims.header, claims.cells) }}
+{% endif %}
 <h2>How this was made</h2>
 <p><code>jaxdisp {{ command }}</code></p>
 <p class="note">{{ provenance }}</p>
@@ -168,6 +177,10 @@ def content(
         "hypotheses": examined and _examined(examined),
         "causes": caused and "\n".join(causes_lines.lines(caused)),
         "clipping": _clipping(found["clipping"]) if "clipping" in found else None,
+        "registration": "\n".join(registration_lines(found["registration"]))
+        if "registration" in found
+        else "",
+        "claims": claim_lines.listed(found["claims"]) if "claims" in found else None,
     }
 
 

@@ -21,6 +21,7 @@ from jaxdisp.search import hosts, store
 
 SCHEMA_VERSION = 1
 UNFINISHED = "unfinished"
+REGISTRATION = "registration.json"
 STORE = "store"
 """What the names of stores, and of the files that SQLite keeps beside them, hold."""
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
@@ -57,6 +58,12 @@ def begin(
 
     Reference: our own definition.
     """
+    registered = config.get("registered") is not None
+    if (directory / REGISTRATION).exists() and not registered:
+        raise ValueError(
+            f"{directory}: holds a registration; pass --registered, or choose another "
+            "--output"
+        )
     if directory.exists() and not _holds_nothing(directory):
         _clear(directory, config, overwrite=overwrite, resume=resume)
     (directory / UNFINISHED).mkdir(parents=True, exist_ok=True)
@@ -92,7 +99,7 @@ def begin_together(
 def _holds_nothing(directory: pathlib.Path) -> bool:
     """Says so, too, of a run that was killed before its settings were written."""
     return directory.is_dir() and all(
-        path.name == "config.json.part"
+        path.name in ("config.json.part", REGISTRATION)
         or (path.name == UNFINISHED and path.is_dir() and not any(path.iterdir()))
         for path in directory.iterdir()
     )
@@ -102,7 +109,8 @@ def _clear(
     directory: pathlib.Path, config: dict[str, Any], *, overwrite: bool, resume: bool
 ) -> None:
     recorded = directory / "config.json"
-    if not recorded.is_file() or "command" not in (found := read_json(recorded)):
+    found = read_json(recorded) if recorded.is_file() else {}
+    if "command" not in found:
         raise ValueError(
             f"{directory}: exists and is not a run of jaxdisp; choose another --output"
         )
@@ -110,6 +118,11 @@ def _clear(
     if unfinished and found == json.loads(json.dumps(config)):
         _check_stores(directory)
         return
+    if (directory / REGISTRATION).exists():
+        raise ValueError(
+            f"{directory}: holds a run of its registration, which is made once; "
+            "register anew in another --output"
+        )
     if overwrite:
         shutil.rmtree(directory)
         return
@@ -119,6 +132,10 @@ def _clear(
             f"{directory}: holds {what}; choose another --output, or pass --overwrite"
         )
     _check_stores(directory)
+    _drop_all_but_stores(directory)
+
+
+def _drop_all_but_stores(directory: pathlib.Path) -> None:
     for path in directory.iterdir():
         if path.is_dir():
             shutil.rmtree(path)

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from jaxdisp.claims import subjects
+from jaxdisp.claims.ledger import registry as ledger
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import cube, windows
 from jaxdisp.measure.corpus import Corpus
@@ -12,9 +13,18 @@ from jaxdisp.models.model import Model, load
 from jaxdisp.models.quantized import Quantizer, check_quantizer
 from jaxdisp.report import clipping, searching
 from jaxdisp.report.causes import job as causes_job
+from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
 from jaxdisp.report.search_lattice import Search
 from jaxdisp.report.searching import Means
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Registration:
+    """Which registration a run is made by, and with which options it is made."""
+
+    sha256: str
+    options: tuple[tuple[str, Any], ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +40,9 @@ class Settings:
     is half of the context). The model computes in `dtype`. Of the experiments, those in
     `hypotheses` are run (empty is all, None is none), with `few_limit` sentences per
     language where many configurations are evaluated. `causes` says what is asked for of
-    the causal model and of interventions.
+    the causal model and of interventions. Of the ledger's claims, those in `claims` are
+    judged (empty is all, None is none). `registered` is the registration that the run
+    is made by.
     """
 
     command: str
@@ -53,6 +65,8 @@ class Settings:
     hypotheses: tuple[str, ...] | None = None
     few_limit: int = subjects.FEW
     causes: causes_job.Wanted | None = None
+    claims: tuple[str, ...] | None = None
+    registered: Registration | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +81,7 @@ class Inputs:
     searched: searching.Inputs | None = None
     examined: job.Inputs | None = None
     caused: causes_job.Inputs | None = None
+    claimed: claims_job.Inputs | None = None
 
 
 def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
@@ -123,6 +138,23 @@ def open_inputs(settings: Settings, means: Means | None = None) -> Inputs:
         searched=searched,
         examined=examined,
         caused=_causes_inputs(settings, inputs),
+        claimed=_claims_inputs(settings, inputs),
+    )
+
+
+def _claims_inputs(settings: Settings, inputs: Inputs) -> claims_job.Inputs | None:
+    if settings.claims is None:
+        return None
+    return claims_job.Inputs(
+        entries=ledger.find(settings.claims),
+        subject=subjects.make_subject(
+            inputs.model,
+            inputs.corpus,
+            quantizer=settings.quantizer,
+            few=settings.few_limit,
+            seed=settings.seed,
+            stride=settings.stride,
+        ),
     )
 
 

@@ -6,10 +6,15 @@ from typing import Any
 from jaxdisp.models.model import count_parameters
 from jaxdisp.report import clip_tables, search_tables, tables
 from jaxdisp.report.causes.lines import lines as causes_lines
+from jaxdisp.report.claims.lines import lines as claim_lines
+from jaxdisp.report.claims.lines import tally
 from jaxdisp.report.hypotheses.lines import lines as finding_lines
+from jaxdisp.report.registration.deviations import lines as registration_lines
 from jaxdisp.report.settings import Inputs, Settings, describe
 
 WIDTH = 110
+RESAMPLED = {"degradation", "clipping", "sets", "findings", "effects"}
+"""Parts of results whose intervals resample texts."""
 FEW_TEXTS = 10
 """Texts below which a bootstrap interval rests on too little to be trusted."""
 
@@ -24,14 +29,9 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
 
     Reference: our own definition.
     """
-    computed = "" if settings.dtype == "float32" else f", computed in {settings.dtype}"
-    shown = [
-        f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
-        f"parameters: {describe(settings.quantizer)}{computed}",
-        f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
-        f"{inputs.corpus.source} corpus",
-    ]
-    shown += textwrap.wrap(tables.windows_sentence(found["windows"]), WIDTH)
+    shown = _header(settings, inputs, found)
+    if "registration" in found:
+        shown += ["", *registration_lines(found["registration"])]
     if "degradation" in found:
         shown += _degradation(inputs, found)
     if "shard" in found:
@@ -46,24 +46,39 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:
         shown += clip_tables.comparison_lines(found["clipping"])
+    if settings.command == "claims":
+        return [*shown, "", *claim_lines(found["claims"])]
+    return shown + _explained(settings, found) + _caution(found)
+
+
+def _header(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str]:
+    computed = "" if settings.dtype == "float32" else f", computed in {settings.dtype}"
+    shown = [
+        f"{inputs.model.source}, {count_parameters(inputs.model) / 1e6:.1f} M "
+        f"parameters: {describe(settings.quantizer)}{computed}",
+        f"{found['n_sentences']} parallel sentences in {found['n_groups']} texts, "
+        f"{inputs.corpus.source} corpus",
+    ]
+    return shown + textwrap.wrap(tables.windows_sentence(found["windows"]), WIDTH)
+
+
+def _explained(settings: Settings, found: dict[str, Any]) -> list[str]:
+    shown: list[str] = []
     examined = found if settings.command == "hypotheses" else found.get("hypotheses")
     if examined is not None:
         shown += ["", *finding_lines(examined)]
     caused = found.get("causes") if settings.command == "run" else found
     if settings.causes is not None and caused is not None:
         shown += ["", *causes_lines(caused)]
-    intervals = {
-        "degradation",
-        "clipping",
-        "sets",
-        "findings",
-        "effects",
-    } & found.keys()
-    if intervals and found["n_groups"] < FEW_TEXTS:
-        shown.append(
-            f"Only {found['n_groups']} texts: take these intervals with caution."
-        )
+    if "claims" in found:
+        shown += ["", tally(found["claims"])]
     return shown
+
+
+def _caution(found: dict[str, Any]) -> list[str]:
+    if found["n_groups"] >= FEW_TEXTS or not RESAMPLED & found.keys():
+        return []
+    return [f"Only {found['n_groups']} texts: take these intervals with caution."]
 
 
 def _searched(found: dict[str, Any] | None) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.figure
 
+from jaxdisp.claims import registry
 from jaxdisp.report import plots, tables
 from jaxdisp.report.hypotheses import (
     attention_sinks,
@@ -96,13 +97,7 @@ def findings_of(found: dict[str, Any], experiment: str) -> list[dict[str, Any]]:
 
     Reference: our own definition.
     """
-    lengths = {each["id"]: len(each["id"]) for each in found["experiments"]}
-
-    def owner(finding: dict[str, Any]) -> str:
-        fitting = [name for name in lengths if finding["id"].startswith(name)]
-        return max(fitting, key=len)
-
-    return [finding for finding in found["findings"] if owner(finding) == experiment]
+    return [row for row in found["findings"] if registry.owner(row["id"]) == experiment]
 
 
 def file_name(experiment: str) -> str:

@@ -1,0 +1,159 @@
+"""Registration of a study before its run, and the run that is made by it."""
+
+import pathlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jaxdisp import console
+from jaxdisp.options import JsonOption
+
+if TYPE_CHECKING:
+    from jaxdisp.report.registration.plan import Registered
+
+NOT_RESULTS = ("output", "as_json", "overwrite", "registered")
+"""Options of a run that say nothing of its results."""
+
+
+def register(
+    plan: Annotated[
+        pathlib.Path,
+        typer.Argument(help="The study: YAML with hypotheses and how they are tested."),
+    ],
+    output: Annotated[
+        pathlib.Path,
+        typer.Option("--output", help="Run directory that the registration is for."),
+    ] = pathlib.Path("jaxdisp-run"),
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Only check that the registration there is unchanged."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Freeze hypotheses, primary outcome, corpus, seeds and analysis before a run.
+
+    The registration, with its time and digest, is written into the run directory;
+    `jaxdisp run --registered` then does what is registered and reports deviations.
+    """
+    import json
+
+    from jaxdisp.report.registration import record
+    from jaxdisp.report.registration.plan import read_plan
+
+    try:
+        if check:
+            found = record.read(output)
+            if found["plan"] != json.loads(json.dumps(record.content(read_plan(plan)))):
+                console.refuse(
+                    f"{plan}: is not the plan that is registered in {output}"
+                )
+        else:
+            asked = read_plan(plan)
+            options = _options_of(plan, asked)
+            hashes = _hashes(run_options(options))
+            found = record.freeze(asked, options, hashes)
+            record.write(output, found)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        return
+    said = "unchanged since" if check else "registered"
+    typer.echo(f"{said} {found['registered']}, SHA-256 {found['sha256']}")
+    if not check:
+        typer.echo(f"now: jaxdisp run --registered --output {output}")
+
+
+def run_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Turns options of `run` as they are given into those of its settings."""
+    from jaxdisp.report.search_lattice import Search
+
+    options = dict(options)
+    options["search"] = Search(keep=options.pop("protect"), bits=(options["bits"],))
+    options["hypotheses"] = console.chosen_hypotheses(options["hypotheses"])
+    options["causes"] = console.wanted_causes() if options["causes"] else None
+    return options
+
+
+def resolved(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Takes options from the registration in the output, but for those given."""
+    from jaxdisp.report.registration import record
+    from jaxdisp.report.settings import Registration
+
+    if options["overwrite"]:
+        console.refuse("--overwrite: a registered run is made once; leave it out")
+    try:
+        frozen = record.read(options["output"])
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    taken = {
+        name: options[name] if _is_given(context, name) else value
+        for name, value in frozen["options"].items()
+    }
+    made_by = Registration(sha256=frozen["sha256"], options=tuple(taken.items()))
+    return options | taken | {"registered": made_by}
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _options_of(path: pathlib.Path, plan: "Registered") -> dict[str, Any]:
+    """All options of the run that a plan asks for, checked as the command's are."""
+    from jaxdisp.claims import registry
+    from jaxdisp.cli import app
+
+    group: Any = typer.main.get_command(app)
+    command = group.commands["run"]
+    known = {parameter.name: parameter for parameter in command.params}
+    own = {"seed", "corpus", "help"}
+    tested = dict.fromkeys(registry.owner(name) for name, _ in plan.hypotheses)
+    arguments = ["--seed", str(plan.seeds[0])]
+    if "hypotheses" not in plan.analysis:
+        arguments += ["--hypotheses", ",".join(tested)]
+    if plan.corpus is not None:
+        arguments += ["--corpus", str(plan.corpus)]
+    for given, value in plan.analysis.items():
+        name = given.replace("-", "_")
+        if name not in known or name in own or name in NOT_RESULTS:
+            allowed = sorted(set(known) - own - set(NOT_RESULTS))
+            raise ValueError(
+                f"{path}: no option {given} of analysis; allowed are "
+                f"{', '.join(allowed)}"
+            )
+        arguments += _arguments(known[name], value)
+    try:
+        context = command.make_context("run", arguments)
+    except console.USAGE_ERROR as error:
+        raise ValueError(f"{path}: {error.format_message()}") from error
+    options = {
+        name: value for name, value in context.params.items() if name not in NOT_RESULTS
+    }
+    carried_out = console.chosen_hypotheses(options["hypotheses"])
+    found = () if carried_out is None else registry.find(carried_out)
+    if left_out := set(tested) - {experiment.id for experiment in found}:
+        raise ValueError(
+            f"{path}: hypotheses of analysis leave out {', '.join(sorted(left_out))}, "
+            "which the plan wants tested"
+        )
+    return options
+
+
+def _arguments(parameter: Any, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, bool):
+        names = parameter.opts if value else parameter.secondary_opts
+        return [names[0]]
+    listed = value if isinstance(value, list) else [value]
+    return [parameter.opts[0], ",".join(str(each) for each in listed)]
+
+
+def _hashes(options: dict[str, Any]) -> dict[str, str]:
+    from jaxdisp.report import settings
+
+    wanted = console.settings_of("run", options)
+    return settings.hashes(settings.open_inputs(wanted))

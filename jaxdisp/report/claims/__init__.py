@@ -1,0 +1,1 @@
+"""The ledger as tables: on a terminal, in Markdown, in a run."""

@@ -1,0 +1,162 @@
+"""The ledger as text: on a terminal, and in Markdown."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+from jaxdisp.report import tables
+from jaxdisp.report.claims.rows import Row
+from jaxdisp.report.hypotheses.lines import estimate
+
+WIDTH = 110
+STATEMENT = 56
+FULL = 3
+"""Up to so many claims are shown with all that is known of them."""
+
+VERDICTS = ("holds", "fails", "inconclusive", "not applicable")
+
+
+def lines(rows: Sequence[Row]) -> list[str]:
+    """Writes claims for a terminal: a table, or in full where there are few.
+
+    Args:
+        rows: of the ledger.
+
+    Reference: our own definition.
+    """
+    if len(rows) <= FULL:
+        return [line for row in rows for line in _full(row)]
+    found = listed(rows)
+    words = tuple(range(len(found["header"])))
+    shown = [tables.aligned(found["header"], found["cells"], words=words), ""]
+    shown += textwrap.wrap(found["tally"], WIDTH)
+    if rows[0]["data_verdict"] is None:
+        shown.append(
+            "jaxdisp claims --id A1 shows one in full; --model embedded, or another, "
+            "judges all by data."
+        )
+    return shown
+
+
+def listed(rows: Sequence[Row]) -> Row:
+    """Writes the table of claims: `header`, `cells` and a `tally` in words.
+
+    Args:
+        rows: of the ledger, at least one.
+
+    Reference: our own definition.
+    """
+    with_data = rows[0]["data_verdict"] is not None
+    header = ("claim", "statement", "verdict", "ground")
+    if with_data:
+        header = (*header[:3], "on this model", "estimate [95 %]", "unit")
+    cells = [_cells(row, with_data=with_data) for row in rows]
+    return {"header": header, "cells": cells, "tally": tally(rows)}
+
+
+def _cells(row: Row, *, with_data: bool) -> list[str]:
+    statement = textwrap.shorten(row["statement"], STATEMENT, placeholder=" ...")
+    first = [row["id"], statement, row["verdict"]]
+    if not with_data:
+        return [*first, row["ground"]]
+    return [*first, row["data_verdict"], estimate(row["data"]), row["data"]["unit"]]
+
+
+def _full(row: Row) -> list[str]:
+    """One claim with all that is known of it."""
+    parts = [
+        ("statement", row["statement"]),
+        ("source", row["source"]),
+        ("verdict", f"{row['verdict']} ({row['ground']})"),
+        ("correct", row["correct"]),
+        ("known by", row["check"]),
+        ("numbers", "; ".join(_number(value) for value in row["values"])),
+        ("test", row["test"]),
+    ]
+    if row["data"] is not None:
+        found = row["data"]
+        measured = "" if found["estimate"] is None else f", {estimate(found)} "
+        measured += "" if found["estimate"] is None else found["unit"]
+        parts.append(("on this model", f"{row['data_verdict']}{measured}"))
+        parts.append(("because", found["reason"]))
+    shown = [row["id"]]
+    for name, text in parts:
+        shown += textwrap.wrap(
+            f"{name}: {text}",
+            WIDTH,
+            initial_indent="    ",
+            subsequent_indent=" " * 8,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return shown
+
+
+def _number(value: Row) -> str:
+    return f"{value['name']} {value['value']:.6g}"
+
+
+def tally(rows: Sequence[Row]) -> str:
+    """Counts verdicts in a sentence or two.
+
+    Args:
+        rows: of the ledger.
+
+    Reference: our own definition.
+    """
+    said = f"{len(rows)} claims, without data: {_counts(rows, 'verdict')}."
+    if rows and rows[0]["data_verdict"] is not None:
+        said += f" On this model: {_counts(rows, 'data_verdict')}."
+    return said
+
+
+def _counts(rows: Sequence[Row], field: str) -> str:
+    counts = Counter(row[field] for row in rows)
+    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Writes claims as a page of Markdown.
+
+    Args:
+        rows: of the ledger.
+
+    Reference: our own definition.
+    """
+    with_data = bool(rows) and rows[0]["data_verdict"] is not None
+    header = ["id", "statement of the notes", "verdict", "what is true", "numbers"]
+    header += ["on this model"] if with_data else []
+    shown = [
+        "# Every claim, and what is known of it",
+        "",
+        "Written by `jaxdisp claims --markdown`; do not edit. " + tally(rows),
+        "",
+        "`holds` and `fails` rest on a theorem, a counterexample or a calculation that "
+        "the entry's test repeats; `inconclusive` claims lack a condition or data; "
+        "`not applicable` are those that were put in by construction, that nothing "
+        "reproduces, or that are someone else's. `jaxdisp claims --id A1` shows one "
+        "with its source and test, `jaxdisp claims --model M` judges all by a model.",
+        "",
+        _line(header),
+        _line(["---"] * len(header)),
+    ]
+    for row in rows:
+        numbers = "; ".join(_number(value) for value in row["values"])
+        cells = [row["id"], row["statement"], f"{row['verdict']} ({row['ground']})"]
+        cells += [row["correct"], numbers]
+        if with_data:
+            found = row["data"]
+            cells.append(f"{row['data_verdict']}: {found['reason']}")
+        shown.append(_line([_escaped(cell) for cell in cells]))
+    return "\n".join(shown) + "\n"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is: no new cells, emphasis or HTML."""
+    for character in "\\|*_<>`[]":
+        text = text.replace(character, f"\\{character}")
+    return text.replace("$", "&#36;")
