@@ -53,7 +53,8 @@ def protected(evidence: Evidence) -> dict[str, Any]:
         evidence: of one model of at least 5 layers whose training text is known.
 
     Returns:
-        `sets`; by measure three lists over schemes, estimate, low and high, of `n`
+        `sets`; `languages` and, in `by_language`, what each loses with nothing and with the
+        notes' three layers protected; by measure three lists over schemes, estimate, low and high, of `n`
         texts; `behind` and `wider` alike over `CHOSEN`, of `n_judging` texts.
 
     Raises:
@@ -171,6 +172,8 @@ def _protected(subject: Subject) -> dict[str, Any]:
         "sets": [list(map(int, each)) for each in sets],
         "n": len(np.unique(groups)),
         "n_judging": len(np.unique(groups[judging])),
+        "languages": list(subject.few.languages),
+        "by_language": added[:, [0, 4]].mean(axis=0).tolist(),
         **{name: _listed(each) for name, each in found.items()},
     }
 
