@@ -18,6 +18,7 @@ from jaxdisp.options import (
     BitsOption,
     CausesOption,
     ClippingOption,
+    Context,
     CorpusOption,
     DtypeOption,
     FewLimitOption,
@@ -107,7 +108,7 @@ def measure(
 
 @app.command()
 def run(
-    context: typer.Context,
+    context: Context,
     model: ModelOption = None,
     revision: RevisionOption = None,
     dtype: DtypeOption = "float32",

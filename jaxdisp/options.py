@@ -1,9 +1,15 @@
 """Options that several commands share."""
 
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from typer import Context
+else:
+    # what a command is really given: the class that typer's inherits from
+    Context = typer.Context.__bases__[0]
 
 ModelOption = Annotated[
     str | None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
-from jaxdisp.options import JsonOption
+from jaxdisp.options import Context, JsonOption
 
 if TYPE_CHECKING:
     from jaxdisp.report.registration.plan import Registered
@@ -77,7 +77,7 @@ def run_options(options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def resolved(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
+def resolved(context: Context, options: dict[str, Any]) -> dict[str, Any]:
     """Takes options from the registration in the output, but for those given."""
     from jaxdisp.report.registration import record
     from jaxdisp.report.settings import Registration
@@ -96,7 +96,7 @@ def resolved(context: typer.Context, options: dict[str, Any]) -> dict[str, Any]:
     return options | taken | {"registered": made_by}
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
+def _is_given(context: Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

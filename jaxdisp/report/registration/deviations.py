@@ -66,24 +66,22 @@ def report(record: Row, differing: list[Row], found: Mapping[str, Any]) -> Row:
     """
     plan = record["plan"]
     findings = found.get("hypotheses", {}).get("findings", [])
-    tested: list[Row] = []
-    planned: set[str] = set()
-    rows = list(differing)
-    for name, expected in plan["hypotheses"]:
-        own = [row for row in findings if _answers(row["id"], name)]
-        planned |= {row["id"] for row in own}
-        tested += [
-            {
-                "id": row["id"],
-                "expected": expected if row["id"].lower() == name.lower() else None,
-                "verdict": row["verdict"],
-            }
-            for row in own
-        ]
-        if not own:
-            rows.append(
-                {"what": f"hypothesis {name}", "registered": "tested", "actual": "not"}
-            )
+    asked = {name.lower(): expected for name, expected in plan["hypotheses"]}
+    tested = [
+        {
+            "id": row["id"],
+            "expected": asked.get(row["id"].lower()),
+            "verdict": row["verdict"],
+        }
+        for row in findings
+        if any(_answers(row["id"], name) for name in asked)
+    ]
+    planned = {row["id"] for row in tested}
+    rows = differing + [
+        {"what": f"hypothesis {name}", "registered": "tested", "actual": "not"}
+        for name, _ in plan["hypotheses"]
+        if not any(_answers(row["id"], name) for row in findings)
+    ]
     return {
         "sha256": record["sha256"],
         "registered": record["registered"],
