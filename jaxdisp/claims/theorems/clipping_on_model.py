@@ -24,8 +24,13 @@ from jaxdisp.models.quantized import grouping_of
 from jaxdisp.quant import additive_noise, fair_noise
 from jaxdisp.quant.granularity import Grouping, grouped
 
-SHARED = ("blind", "average")
-"""Thresholds for all languages: of the weights alone, and of the mean language."""
+SHARED = ("blind", "average", "fair")
+"""Thresholds for all languages: of the weights alone, of the mean language, and the one
+by which the worst language loses least."""
+
+NAMES = ("regret", "lower", "upper", "distance", "threshold")
+HALVINGS = 12
+"""Of the range of the languages' own thresholds, which is narrow."""
 
 
 def regrets(evidence: Evidence) -> dict[str, Any]:
@@ -36,21 +41,25 @@ def regrets(evidence: Evidence) -> dict[str, Any]:
     of its own, the regret at shared thresholds is `J[l] / J*[l] - 1`. `lower` and
     `upper` are the bounds of theorem T2a, `sum_g (P(max) + c) T (a - a*)^2 / J*[l]`
     and the same with `P(min)`, with `max` and `min` of the two thresholds and T the
-    weight felt. Shared are `blind`, the best of the weights alone, and `average`, the
-    best for the mean of `J[l]` over the output's energy.
+    weight felt. Shared are `blind`, the best of the weights alone, `average`, the best
+    for the mean of `J[l]` over the output's energy, and `fair`, which makes the largest
+    regret least: by bisection between the languages' own thresholds, group by group
+    (which is the least of all only if there is one group).
 
     Args:
         evidence: of one model; its few sentences are read.
 
     Returns:
-        `languages`; `bits` and `c`; `layer` and `matrix` of each row; by row and
-        language `intrinsic` (`J*` over the output's energy), `own` (thresholds over
-        the root mean square of the felt weight), `over_floor` and `under_ceiling` (its
-        least ratios to the bounds of T2c, both at least 1); and by kind of shared
-        threshold `regret`, `lower` and `upper`, by row and language, and `threshold` by
-        row (over the root mean square of the weight). Ratios are medians over groups
-        where there are several. Without a matrix that is quantized all rows are
-        missing.
+        `languages`; `bits` and `c`; `layer`, `matrix` and `kurtosis` (excess, about 0)
+        of each row; by row and language `intrinsic` (`J*` over the output's energy),
+        `own` (the threshold over the root mean square of the felt weight), `felt`
+        (excess kurtosis about 0 of the felt weight), `over_floor` and `under_ceiling`
+        (its least ratios to the bounds of T2c, both at least 1); and by kind of shared
+        threshold `regret`, `lower`, `upper` and `distance` (root mean square over
+        groups of the own threshold's distance from it), by row and language, and
+        `threshold` by row; the last two over the root mean square of the weight.
+        Thresholds are medians over groups where there are several. Without a matrix
+        that is quantized all rows are missing.
 
     Raises:
         ValueError: as `quantized.is_included`.
@@ -101,10 +110,7 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
         for name, value in found.items():
             rows.setdefault(name, []).extend(value.tolist())
     kinds = {
-        kind: {
-            name: rows.pop(f"{kind} {name}", [])
-            for name in ("regret", "lower", "upper", "threshold")
-        }
+        kind: {name: rows.pop(f"{kind} {name}", []) for name in NAMES}
         for kind in SHARED
     }
     languages = list(subject.few.languages)
@@ -129,7 +135,11 @@ def _of_matrix(x: Array, felt: Array, present: Array, c: Array) -> dict[str, Arr
     energy = fair_noise.energies(x, felt)
     best = jax.vmap(additive_noise.threshold, (0, 0, None))
     mixed = jnp.einsum("l,lgv->gv", 1.0 / _positive(energy), felt)
-    shared = {"blind": best(x, present, c), "average": best(x, mixed, c)}
+    shared = {
+        "blind": best(x, present, c),
+        "average": best(x, mixed, c),
+        "fair": _fairest(size, felt, own, c),
+    }
 
     def moment(order: int) -> Array:
         return jnp.einsum("lgv,gv->lg", felt, size**order) / _positive(total)
@@ -138,23 +148,56 @@ def _of_matrix(x: Array, felt: Array, present: Array, c: Array) -> dict[str, Arr
     ceiling = jnp.minimum(
         jnp.sqrt(second / (4.0 * c)), (27.0 * fourth / (256.0 * c)) ** 0.25
     )
-    lengths = jnp.sqrt(jnp.sum(x * x, axis=1) / jnp.sum(present, axis=1))
+    lengths = _positive(jnp.sqrt(jnp.sum(x * x, axis=1) / jnp.sum(present, axis=1)))
+    count, squares = jnp.sum(present), jnp.sum(x * x)
     found = {
+        "kurtosis": count * jnp.sum(x**4) / _positive(squares**2) - 3.0,
         "intrinsic": least / _positive(energy),
         "own": jnp.median(own / _positive(jnp.sqrt(second)), axis=1),
+        "felt": jnp.median(fourth / _positive(second**2), axis=1) - 3.0,
         "over_floor": _least(own * (1.0 + c), mean),
         "under_ceiling": _least(ceiling, own),
     }
     for kind, at in shared.items():
         lost = fair_noise.noise_levels(x, felt, at, c) - least
+        apart = (at[None] - own) / lengths[None]
         found |= {
-            f"{kind} threshold": jnp.median(at / _positive(lengths)),
+            f"{kind} threshold": jnp.median(at / lengths),
+            f"{kind} distance": jnp.sqrt(jnp.mean(apart**2, axis=1)),
             f"{kind} regret": lost / _positive(least),
         }
         for name, bend in _bends(size, felt, own, at, c).items():
             square = jnp.sum(bend * (at[None] - own) ** 2, axis=1)
             found[f"{kind} {name}"] = square / _positive(least)
     return found
+
+
+def _fairest(size: Array, felt: Array, own: Array, c: Array) -> Array:
+    """Bisects, group by group, where the language of the largest regret changes.
+
+    The largest of convex functions falls where the one that attains it falls.
+    """
+
+    def group(each: tuple[Array, Array, Array]) -> Array:
+        values, weights, thresholds = each
+        curve = jax.vmap(additive_noise.objective, (None, 0, None, None))
+        least = jax.vmap(additive_noise.objective, (None, 0, 0, None))(
+            values, weights, thresholds, c
+        ).value
+
+        def halve(_: object, bracket: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = bracket
+            middle = 0.5 * (low + high)
+            found = curve(values, weights, middle, c)
+            worst = jnp.argmax(found.value / _positive(least))
+            falls = found.slope[worst] < 0
+            return jnp.where(falls, middle, low), jnp.where(falls, high, middle)
+
+        bracket = (jnp.min(thresholds), jnp.max(thresholds))
+        low, high = jax.lax.fori_loop(0, HALVINGS, halve, bracket)
+        return 0.5 * (low + high)
+
+    return jax.lax.map(group, (size, jnp.swapaxes(felt, 0, 1), own.T))
 
 
 def _bends(
