@@ -23,8 +23,8 @@ help:
 	@echo "make clean       remove .venv, runs/demo and caches"
 
 demo: .venv/.core
-	.venv/bin/jaxdisp run --hypotheses T-002,T-003,T-005 --no-causes --output runs/demo \
-		--overwrite
+	.venv/bin/jaxdisp run --hypotheses T-002,T-003,T-005 --no-causes \
+		--no-claims --output runs/demo --overwrite
 	@echo "The report is runs/demo/report.html"
 
 test: .venv/.test

@@ -17,6 +17,7 @@ from jaxdisp.commands import registrations, searches
 from jaxdisp.options import (
     BitsOption,
     CausesOption,
+    ClaimsOption,
     ClippingOption,
     Context,
     CorpusOption,
@@ -143,6 +144,7 @@ def run(
     hypotheses: HypothesesOption = "all",
     few_limit: FewLimitOption = 32,
     causes: CausesOption = True,
+    claims: ClaimsOption = True,
     reference: ReferenceOption = None,
     seed: SeedOption = 0,
     registered: Annotated[

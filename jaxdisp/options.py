@@ -124,6 +124,13 @@ HypothesesOption = Annotated[
     ),
 ]
 
+ClaimsOption = Annotated[
+    bool,
+    typer.Option(
+        "--claims/--no-claims",
+        help="Judge every claim of the research notes by what was measured.",
+    ),
+]
 CausesOption = Annotated[
     bool,
     typer.Option(

@@ -20,6 +20,7 @@ analysis:
   reference: en
   bits: 3
   causes: false
+  claims: false
   set-limit: 0
   layer-limit: 0
   clip-limit: 0

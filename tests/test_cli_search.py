@@ -366,7 +366,7 @@ def test_other_sets_of_a_run(deeper, tmp_path):
 def test_a_run_holds_a_search(deeper, tmp_path):
     inputs = ("--model", "model", "--corpus", "corpus", "--bits", "3")
     limits = ("--layer-limit", "0", "--clip-limit", "0", "--set-limit", "8")
-    limits += ("--hypotheses", "none")
+    limits += ("--hypotheses", "none", "--no-causes", "--no-claims")
     code, out, _ = deeper("run", *inputs, *limits, "--protect", "3", "--output", "run")
     assert code == 0
     assert deeper("search", *INPUTS, "--keep", "3", "--output", "search")[0] == 0

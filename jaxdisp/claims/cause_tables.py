@@ -166,7 +166,9 @@ def over_languages(
     Reference: `jackknife.jackknife_interval`.
     """
     estimate = statistic(found)
-    left = [statistic(_without(found, each)) for each in np.unique(found.language)]
+    left = [
+        statistic(_without(found, each)) for each in np.unique(found.language).tolist()
+    ]
     low, high = jackknife_interval(np.array(estimate), np.array(left))
     return float(estimate), (float(low), float(high)), len(left)
 

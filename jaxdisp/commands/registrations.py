@@ -73,6 +73,7 @@ def run_options(options: dict[str, Any]) -> dict[str, Any]:
     options = dict(options)
     options["search"] = Search(keep=options.pop("protect"), bits=(options["bits"],))
     options["hypotheses"] = console.chosen_hypotheses(options["hypotheses"])
+    options["claims"] = () if options["claims"] else None
     options["causes"] = console.wanted_causes() if options["causes"] else None
     return options
 

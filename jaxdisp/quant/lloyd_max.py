@@ -18,7 +18,7 @@ from scipy import optimize
 from jaxdisp.quant import additive_noise, laws
 from jaxdisp.result import result
 
-MOST_LEVELS, MOST_STEPS = 64, 20_000
+MOST_LEVELS, MOST_STEPS, PADDED = 64, 20_000, 512
 TOLERANCE = 1e-10
 """Standard deviations by which levels still move when they count as at rest; in float32
 a few of its steps."""
@@ -99,7 +99,10 @@ def best_uniform(
     """
     if count < 2:
         raise ValueError(f"levels must be 2 or more, got {count}")
-    numbers = jnp.arange(count // 2, count).astype(float) - (count - 1) / 2.0
+    half = (count + 1) // 2
+    # filled up with the outermost level, so that a few sizes are compiled
+    numbers = jnp.arange(max(half, PADDED)).astype(float) + 0.5 * (1 - count % 2)
+    numbers = jnp.minimum(numbers, (count - 1) / 2.0)
     c = additive_noise.noise_constant(round(math.log2(count)), step="cells")
     near = 2.0 * float(additive_noise.law_threshold(shape, c, family=family)) / count
 
@@ -114,7 +117,7 @@ def best_uniform(
         options={"xatol": 1e-8 * near},
     )
     return Quantizer(
-        levels=found.x * numbers,
+        levels=found.x * numbers[:half],
         error=jnp.asarray(found.fun, numbers.dtype),
         moved=jnp.zeros((), numbers.dtype),
     )

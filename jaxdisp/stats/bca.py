@@ -69,14 +69,12 @@ def bca_interval(
     clusters = jackknife.shape[0]
     rows = np.asarray(_by_column(replicates))
     centre = np.asarray(estimate, np.float64).reshape(-1)
-    acceleration = _acceleration(
-        np.asarray(jackknife, np.float64).reshape(clusters, -1)
-    )
-    z = _half_width(level, clusters if expanded else None)
+    skew = acceleration(np.asarray(jackknife, np.float64).reshape(clusters, -1))
+    z = half_width(level, clusters if expanded else None)
 
     def one_block(start: int) -> Float[np.ndarray, "3 column"]:
         part = slice(start, start + BLOCK)
-        return _bounds(rows[part], centre[part], acceleration[part], z)
+        return _bounds(rows[part], centre[part], skew[part], z)
 
     # NumPy frees the interpreter while it sorts, so that threads use all cores
     with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -113,7 +111,7 @@ def _by_column(x: Float[Array, " draw *statistic"]) -> Float[Array, "column draw
 def _bounds(
     replicates: Float[np.ndarray, "column draw"],
     estimate: Float[np.ndarray, " column"],
-    acceleration: Float[np.ndarray, " column"],
+    skew: Float[np.ndarray, " column"],
     z: float,
 ) -> Float[np.ndarray, "3 column"]:
     """Finds low, high and standard error of each row.
@@ -122,19 +120,14 @@ def _bounds(
     """
     ordered = np.sort(replicates, axis=1)
     smallest, largest = ordered[:, 0].astype(float), ordered[:, -1].astype(float)
-    tie = (
-        ROUNDINGS
-        * np.finfo(ordered.dtype).eps
-        * np.maximum(abs(smallest), abs(largest))
-    )
     with np.errstate(invalid="ignore", over="ignore"):  # infinite replicates
-        constant = largest - smallest <= tie
+        constant = largest - smallest <= _tie(ordered)
         spread = np.where(constant, 0.0, _standard_deviation(ordered))
-        z0 = _bias(ordered, estimate, tie)
-        low = _quantile(ordered, _adjusted(z0 - z, z0, acceleration))
-        high = _quantile(ordered, _adjusted(z0 + z, z0, acceleration))
+        z0 = bias(ordered, estimate)
+        low = quantile(ordered, adjusted(z0 - z, z0, skew))
+        high = quantile(ordered, adjusted(z0 + z, z0, skew))
     bounds = np.where(constant, estimate, np.stack([low, high]))
-    defined = np.isfinite([estimate, acceleration, smallest, largest]).all(axis=0)
+    defined = np.isfinite([estimate, skew, smallest, largest]).all(axis=0)
     return np.vstack([np.where(defined, bounds, np.nan), spread])
 
 
@@ -147,10 +140,25 @@ def _standard_deviation(
     return np.sqrt(squares / (x.shape[1] - 1))
 
 
-def _acceleration(
+def _tie(ordered: Float[np.ndarray, "column draw"]) -> Float[np.ndarray, " column"]:
+    """Finds how far apart replicates of each row may be and still count as equal."""
+    largest = np.maximum(abs(ordered[:, 0]), abs(ordered[:, -1])).astype(float)
+    return ROUNDINGS * float(np.finfo(ordered.dtype).eps) * largest
+
+
+def acceleration(
     jackknife: Float[np.ndarray, "cluster column"],
 ) -> Float[np.ndarray, " column"]:
-    """Finds a = sum(d^3) / (6 sum(d^2)^1.5); 0 without spread, NaN if not finite."""
+    """Finds how fast the standard error changes with the statistic, on z's scale.
+
+    Definition: `a = sum(d^3) / (6 sum(d^2)^1.5)`, `d = mean(jackknife) - jackknife`;
+    0 without spread, NaN if not finite.
+
+    Args:
+        jackknife: of the data without one cluster each.
+
+    Reference: Efron 1987, JASA 82, equation 6.6.
+    """
     with np.errstate(invalid="ignore"):
         d = jackknife.mean(axis=0) - jackknife
         square = d * d
@@ -160,13 +168,21 @@ def _acceleration(
         )
 
 
-def _bias(
-    ordered: Float[np.ndarray, "column draw"],
-    estimate: Float[np.ndarray, " column"],
-    tie: Float[np.ndarray, " column"],
+def bias(
+    ordered: Float[np.ndarray, "column draw"], estimate: Float[np.ndarray, " column"]
 ) -> Float[np.ndarray, " column"]:
-    """Finds z0 from the share of replicates below the estimate, ties counted half."""
-    draws = ordered.shape[1]
+    """Finds the median bias of replicates, on z's scale.
+
+    Definition: `z0 = Phi^-1(share of replicates below the estimate)`, ties counted
+    half; with all on one side, the share is half a draw from 0 or 1.
+
+    Args:
+        ordered: replicates of each column, sorted.
+        estimate: of the data, in the replicates' unit.
+
+    Reference: Efron 1987, JASA 82, equation 2.3.
+    """
+    draws, tie = ordered.shape[1], _tie(ordered)
     below = _count(ordered, estimate - tie, strict=True)
     up_to = _count(ordered, estimate + tie, strict=False)
     share = (below + up_to) / (2 * draws)
@@ -190,29 +206,57 @@ def _count(
     return low
 
 
-def _half_width(level: float, clusters: int | None) -> float:
-    """Finds z, or sqrt(n / (n - 1)) t_{n-1} for n clusters."""
+def half_width(level: float, clusters: int | None = None) -> float:
+    """Finds half the width of an interval of a normal value, in standard errors.
+
+    Definition: `z = Phi^-1((1 + level) / 2)`; expanded for n clusters, `sqrt(n /
+    (n - 1)) t_{n-1}`.
+
+    Args:
+        level: coverage aimed at.
+        clusters: how many, if the width shall allow for their number.
+
+    Reference: Hesterberg 2015, arXiv:1411.5279, section 5.3.
+    """
     tail = (1 + level) / 2
     if clusters is None:
         return float(special.ndtri(tail))
     return float(np.sqrt(clusters / (clusters - 1)) * stats.t.ppf(tail, clusters - 1))
 
 
-def _adjusted(
+def adjusted(
     shifted: Float[np.ndarray, " column"],
     z0: Float[np.ndarray, " column"],
-    acceleration: Float[np.ndarray, " column"],
+    skew: Float[np.ndarray, " column"],
 ) -> Float[np.ndarray, " column"]:
-    """Finds Phi(z0 + s / (1 - a s)); beyond the pole at a s = 1, 0 or 1 by s's sign."""
-    slope = 1 - acceleration * shifted
+    """Finds the share of replicates below a bound.
+
+    Definition: `Phi(z0 + s / (1 - a s))`; beyond the pole at `a s = 1`, 0 or 1 by the
+    sign of s.
+
+    Args:
+        shifted: s, the bias z0 and what the level adds, -/+ z.
+        z0: see `bias`.
+        skew: a, see `acceleration`.
+
+    Reference: Efron 1987, JASA 82, equation 2.3.
+    """
+    slope = 1 - skew * shifted
     beyond = np.where(slope > 0, shifted / np.where(slope > 0, slope, 1.0), np.inf)
     return special.ndtr(z0 + np.where(slope > 0, beyond, np.sign(shifted) * np.inf))
 
 
-def _quantile(
+def quantile(
     ordered: Float[np.ndarray, "column draw"], share: Float[np.ndarray, " column"]
 ) -> Float[np.ndarray, " column"]:
-    """Interpolates each row linearly between its order statistics."""
+    """Interpolates each row linearly between its order statistics.
+
+    Args:
+        ordered: replicates of each column, sorted.
+        share: of replicates below the quantile; NaN counts as 0.
+
+    Reference: Hyndman and Fan 1996, The American Statistician 50, definition 7.
+    """
     rows, last = np.arange(len(ordered)), ordered.shape[1] - 1
     position = np.nan_to_num(share) * last
     left = np.minimum(np.floor(position).astype(int), last - 1)

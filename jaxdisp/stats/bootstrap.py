@@ -100,7 +100,7 @@ def resample(
     if table.ndim == 0:
         raise ValueError("values must be [sentence, ...], got a single number")
     sentences = len(table)
-    cluster, n_clusters = _cluster_numbers(clusters, sentences)
+    cluster, n_clusters = cluster_numbers(clusters, sentences)
     counts = draw_counts(key, n_clusters=n_clusters, draws=draws)
     with np.errstate(invalid="ignore"):  # infinity minus infinity: a NaN column
         center = table.mean(axis=0)
@@ -196,10 +196,21 @@ def _resample(
     )
 
 
-def _cluster_numbers(
+def cluster_numbers(
     clusters: ArrayLike | None, sentences: int
 ) -> tuple[Int[np.ndarray, " sentence"], int]:
-    """Numbers the clusters 0, 1, ... without gaps, and counts them."""
+    """Numbers the clusters 0, 1, ... without gaps, and counts them.
+
+    Args:
+        clusters: id of each sentence's cluster, 0 or larger; without it each sentence
+            is a cluster of its own.
+        sentences: how many there are.
+
+    Raises:
+        ValueError: if `clusters` is not one integer of 0 or more per sentence.
+
+    Reference: our own definition.
+    """
     if clusters is None:
         return np.arange(sentences), sentences
     ids = np.asarray(clusters)

@@ -35,10 +35,30 @@ def jackknife_interval(
         raise ValueError(f"a jackknife needs at least 2 groups, got {n_groups}")
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level}")
-    spread = np.sum((left_out - left_out.mean(axis=0)) ** 2, axis=0)
-    error = np.sqrt((n_groups - 1) / n_groups * spread)
-    half = float(stats.t.isf((1 - level) / 2, n_groups - 1)) * error
+    half = float(stats.t.isf((1 - level) / 2, n_groups - 1)) * jackknife_error(left_out)
     return np.asarray(estimate - half), np.asarray(estimate + half)
+
+
+def jackknife_error(
+    left_out: Float[np.ndarray, " group *statistic"],
+    counts: Float[np.ndarray, " group"] | None = None,
+) -> Float[np.ndarray, " *statistic"]:
+    """Finds a standard error from the statistic without one group of the data each.
+
+    Definition: `s^2 = (G - 1) / G sum_g c_g (left_out[g] - m)^2`, `m = sum_g c_g
+    left_out[g] / G`, `G = sum_g c_g`.
+
+    Args:
+        left_out: the statistic without group g, in any unit.
+        counts: how often the data hold each group, if not once.
+
+    Reference: Shao and Tu 1995, The Jackknife and Bootstrap, section 2.3 (groups).
+    """
+    held = np.ones(len(left_out)) if counts is None else counts
+    total = held.sum()
+    mean = np.tensordot(held, left_out, axes=1) / total
+    spread = np.tensordot(held, (left_out - mean) ** 2, axes=1)
+    return np.asarray(np.sqrt((total - 1) / total * spread))
 
 
 def bonferroni_level(n_intervals: int, level: float = 0.95) -> float:

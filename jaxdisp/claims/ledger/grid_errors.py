@@ -10,6 +10,8 @@ from jaxdisp.claims.ledger.entry import Entry, Recomputed
 from jaxdisp.claims.ledger.gaussian_thresholds import CHEAP, SPREAD
 from jaxdisp.claims.ledger.law_numbers import GAUSSIAN
 from jaxdisp.claims.ledger.recorded import recorded
+from jaxdisp.quant.additive_noise import Step
+from jaxdisp.quant.expected_error import LawGrid
 
 TOP = 7
 """The top level of 15, in steps."""
@@ -42,7 +44,7 @@ A7 = Claim(
 
 
 def _recompute_a5() -> Recomputed:
-    counts = {"cells": 2**4, "levels": 2**4 - 1, "symmetric": 2**4 - 2}
+    counts: dict[Step, int] = {"cells": 2**4, "levels": 2**4 - 1, "symmetric": 2**4 - 2}
     steps = {
         name: float(np.sqrt(12 * numbers.noise_constant(step=name))) for name in counts
     }
@@ -58,9 +60,13 @@ def _recompute_a5() -> Recomputed:
 
 
 def _recompute_a6() -> Recomputed:
-    grids = {"cells": "midrise", "levels": "midrise", "symmetric": "symmetric"}
+    steps: tuple[tuple[Step, LawGrid], ...] = (
+        ("cells", "midrise"),
+        ("levels", "midrise"),
+        ("symmetric", "symmetric"),
+    )
     values = {}
-    for step, grid in grids.items():
+    for step, grid in steps:
         c = numbers.noise_constant(step=step)
         least = numbers.noise(numbers.noise_threshold(GAUSSIAN, c), GAUSSIAN, c)
         exact = numbers.best(GAUSSIAN, grid).error
@@ -94,12 +100,12 @@ def _signs_error(threshold: float) -> float:
     return float((1.0 - step * np.clip(np.round(1.0 / step), -TOP, TOP)) ** 2)
 
 
-def _counted_noise(threshold: float) -> float:
+def _counted_noise(threshold: float, c: float) -> float:
     """J of two sizes at 2 bits, with noise counted only for what is not clipped."""
     sizes, shares = np.array([0.2, 1.0]), np.array([0.97, 0.03])
     clipped = np.sum(shares * np.maximum(sizes - threshold, 0.0) ** 2)
     kept = np.sum(shares[sizes <= threshold])
-    return float(clipped + numbers.noise_constant(2) * threshold**2 * kept)
+    return float(clipped + c * threshold**2 * kept)
 
 
 def _recompute_a7() -> Recomputed:
@@ -109,8 +115,9 @@ def _recompute_a7() -> Recomputed:
     rise = _rises_over(chord, [numbers.error(at, GAUSSIAN) for at in chord])
     zeros = sum(_signs_error(TOP / level) < 1e-12 for level in range(1, TOP + 1))
     away = [_signs_error(TOP / (level + 0.5)) for level in range(1, TOP)]
-    places = np.linspace(0.3, 0.9, 6001)
-    second = places[np.argmin([_counted_noise(at) for at in places])]
+    coarse = numbers.noise_constant(2)
+    places = np.linspace(0.3, 0.9, 1201)
+    second = places[np.argmin([_counted_noise(at, coarse) for at in places])]
     first = 0.2  # where the many weights stop being clipped, and their noise begins
     c = numbers.noise_constant()
     values = {
@@ -120,8 +127,8 @@ def _recompute_a7() -> Recomputed:
         "and the least error between them": min(away),
         "J of the Gaussian: least curvature": 2 * c,
         "repository's J: second minimum": float(second),
-        "repository's J: jump at 0.2": _counted_noise(first)
-        - _counted_noise(first - 1e-9),
+        "repository's J: jump at 0.2": _counted_noise(first, coarse)
+        - _counted_noise(first - 1e-9, coarse),
     }
     convex = rise <= 0 and zeros == 1
     return Recomputed(values=values, verdict="holds" if convex else "fails")

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxdisp.quant import additive_noise, expected_error, laws
+from jaxdisp.quant import additive_noise, expected_error, kurtosis_clipping, laws
 from jaxdisp.quant.additive_noise import Step
 from jaxdisp.quant.expected_error import LawGrid
 
@@ -31,6 +31,12 @@ class Best(NamedTuple):
     error: float
 
 
+# compiled once: the entries are computed anew again and again
+_shape_of = jax.jit(laws.shape_of, static_argnames="family")
+_kurtosis_of = jax.jit(laws.excess_kurtosis, static_argnames="family")
+_objective = jax.jit(additive_noise.law_objective, static_argnames="family")
+_error = jax.jit(expected_error.law_error, static_argnames=("grid", "family"))
+
 GAUSSIAN, LAPLACE = Law("gaussian"), Law("laplace")
 
 
@@ -40,7 +46,7 @@ def with_kurtosis(family: laws.Family, kurtosis: float) -> Law:
     Reference: as `laws.shape_of`.
     """
     with jax.enable_x64(True):
-        return Law(family, float(laws.shape_of(jnp.asarray(kurtosis), family=family)))
+        return Law(family, float(_shape_of(jnp.asarray(kurtosis), family=family)))
 
 
 def kurtosis_of(law: Law) -> float:
@@ -50,7 +56,7 @@ def kurtosis_of(law: Law) -> float:
     """
     with jax.enable_x64(True):
         shape = jnp.asarray(law.shape)
-        return float(laws.excess_kurtosis(shape, family=law.family))
+        return float(_kurtosis_of(shape, family=law.family))
 
 
 def noise_constant(bits: int = BITS, step: Step = "cells") -> float:
@@ -100,7 +106,7 @@ def tail(threshold: float, law: Law) -> float:
 
 def _noise(threshold: float, law: Law, c: float) -> additive_noise.Curve:
     with jax.enable_x64(True):
-        return additive_noise.law_objective(
+        return _objective(
             *(jnp.asarray(part) for part in (threshold, law.shape, c)),
             family=law.family,
         )
@@ -126,7 +132,7 @@ def curve(
     Reference: as `expected_error.law_error`.
     """
     with jax.enable_x64(True):
-        return expected_error.law_error(
+        return _error(
             jnp.asarray(threshold),
             jnp.asarray(law.shape),
             bits,
@@ -149,6 +155,16 @@ def excess(threshold: float, law: Law, grid: LawGrid = "symmetric") -> float:
     Reference: our own definition.
     """
     return error(threshold, law, grid) / best(law, grid).error - 1.0
+
+
+def formula(kurtosis: float) -> float:
+    """Returns the notes' threshold for 4 bits, by the excess kurtosis alone.
+
+    Reference: as `kurtosis_clipping.logarithmic_threshold`.
+    """
+    with jax.enable_x64(True):
+        one, excess_kurtosis = jnp.ones(()), jnp.asarray(kurtosis)
+        return float(kurtosis_clipping.logarithmic_threshold(one, excess_kurtosis))
 
 
 def bits_of(c: float) -> float:
