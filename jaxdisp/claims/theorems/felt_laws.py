@@ -90,5 +90,21 @@ def curves(laws: Laws, at: Float[np.ndarray, " instance"]) -> Curves:
     return Curves(value=value, slope=slope, bend=curvature / 2)
 
 
+def apart(
+    one: Float[np.ndarray, " instance"], other: Float[np.ndarray, " instance"]
+) -> Float[np.ndarray, " instance"]:
+    """Subtracts thresholds; 0 where they differ by no more than rounding.
+
+    Args:
+        one: thresholds.
+        other: thresholds, in the same unit.
+
+    Reference: our own definition; thresholds are known to a few units in the last
+        place, of which 1e-12 is thousands.
+    """
+    difference = one - other
+    return np.where(np.abs(difference) > 1e-12 * np.abs(other), difference, 0.0)
+
+
 _best = jax.jit(jax.vmap(additive_noise.threshold))
 _curves = jax.jit(jax.vmap(additive_noise.objective))
