@@ -188,7 +188,7 @@ def _check_ratio(key: PRNGKeyArray, n: int) -> Check:
         (low.variance, low.redundancy),
         (high.variance, high.redundancy),
         high.error,
-        bits,
+        low.bits,
     )
     return compared(smaller=bound, larger=low.error / high.error, tolerance=ROUNDING)
 
