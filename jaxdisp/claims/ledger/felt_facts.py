@@ -26,8 +26,6 @@ from jaxdisp.quant import additive_noise, fair_noise, kurtosis, moments
 from jaxdisp.quant.granularity import Grouping, grouped
 from jaxdisp.search import lattice
 
-AIM_TOLERANCE = 1e-6
-
 
 def kurtoses(evidence: Evidence) -> dict[str, Any]:
     """Measures the four effective kurtoses of every language.
@@ -54,19 +52,10 @@ def _kurtoses(subject: Subject) -> dict[str, Any]:
     squares = clipping_on_model.felt_squares(model, few, subject.stride)
     parts: dict[str, list[np.ndarray]] = {}
     for tensor in clipped_tensors(model, subject.quantizer):
-        weight = full_weight(model, tensor.path)
-        flat = weight.reshape(weight.shape[0], -1)
-        square = jnp.asarray(np.swapaxes(squares[tensor.path], 0, 1), weight.dtype)
-        laws = jax.vmap(moments.moments)(flat)
-        own = jnp.asarray(np.asarray(moments.excess_kurtosis(laws)), weight.dtype)
-        size = jnp.sqrt(jnp.mean(square, axis=2))
-        found = {
-            "weights": jax.vmap(kurtosis.tilted_kurtosis)(flat, jnp.ones_like(flat)),
-            "product": _by_language(weight, square, kind="product"),
-            "tilted": _by_language(weight, square, kind="tilted"),
-            "layers": jax.vmap(kurtosis.layer_kurtosis, (None, 1))(own, size),
-            "mixture": kurtosis.mixture_kurtosis(laws)[None],
-        }
+        weight = np.asarray(full_weight(model, tensor.path), np.float64)
+        square = np.swapaxes(np.asarray(squares[tensor.path], np.float64), 0, 1)
+        with jax.enable_x64(True):
+            found = _of_kind(jnp.asarray(weight), jnp.asarray(square))
         for name, value in found.items():
             parts.setdefault(name, []).append(np.asarray(value, np.float64))
     if not parts:
@@ -88,16 +77,30 @@ def _kurtoses(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _by_language(weight: Array, square: Array, *, kind: str) -> np.ndarray:
-    """A kurtosis `[layer, language]`, one language at a time."""
-    of = {"product": kurtosis.product_kurtosis, "tilted": kurtosis.tilted_kurtosis}
+@jax.jit
+def _of_kind(weight: Array, square: Array) -> dict[str, Array]:
+    """Kurtoses of one kind of matrix; those of layers have the layers on axis 0."""
     flat = weight.reshape(weight.shape[0], -1)
-    found = []
-    for language in range(square.shape[1]):
-        felt = jnp.sqrt(square[:, language])[:, :, None]
-        felt = jnp.broadcast_to(felt, weight.shape).reshape(flat.shape)
-        found.append(np.asarray(jax.vmap(of[kind])(flat, felt)))
-    return np.stack(found, axis=1)
+    laws = jax.vmap(moments.moments)(flat)
+    own = jax.vmap(moments.excess_kurtosis)(laws)
+    size = jnp.sqrt(jnp.mean(square, axis=2))
+
+    def language(felt: Array) -> tuple[Array, Array]:
+        each = jnp.broadcast_to(jnp.sqrt(felt)[:, :, None], weight.shape)
+        each = each.reshape(flat.shape)
+        return (
+            jax.vmap(kurtosis.product_kurtosis)(flat, each),
+            jax.vmap(kurtosis.tilted_kurtosis)(flat, each),
+        )
+
+    product, tilted = jax.lax.map(language, jnp.swapaxes(square, 0, 1))
+    return {
+        "weights": jax.vmap(kurtosis.tilted_kurtosis)(flat, jnp.ones_like(flat)),
+        "product": product.T,
+        "tilted": tilted.T,
+        "layers": jax.vmap(kurtosis.layer_kurtosis, (None, 1))(own, size),
+        "mixture": kurtosis.mixture_kurtosis(laws),
+    }
 
 
 def costs(evidence: Evidence) -> dict[str, Any]:
