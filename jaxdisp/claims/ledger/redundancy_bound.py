@@ -37,19 +37,6 @@ def inverse_ratio(high: float, low: float, stability: float) -> float:
     return (high + stability) / (low + stability)
 
 
-def unitunit_bound(redundancy: float, bits: int = BITS) -> float:
-    """Evaluates the notes' bound for a weight of variance 1.
-
-    Args:
-        redundancy: in bits.
-        bits: word length.
-
-    Reference: as `redundancy_on_model.notes_bound`.
-    """
-    one = np.ones(1)
-    return float(notes_bound(one, redundancy * one, bits * one)[0])
-
-
 def unit_bound(redundancy: float, bits: int = BITS) -> float:
     """Evaluates the notes' bound for a weight of variance 1.
 

@@ -126,8 +126,8 @@ ENTRIES: tuple[Entry, ...] = (
         statement="For R_1 > R_2, error_2 / error_1 >= (R_1 + delta) / (R_2 + delta).",
         source="formal proofs, corollary of theorem 1",
         correct="Two upper bounds imply no lower bound on a ratio: equal errors "
-        "satisfy both. Of a readout that averages errors the ratio is at most R_1 / R_2, "
-        "the opposite direction (theorem T1b).",
+        "satisfy both. Of a readout that averages errors the ratio is at most R_1 "
+        "/ R_2, the opposite direction (theorem T1b).",
         check="equal errors under both bounds; the averaging readout at R = 3.8 and "
         "1.5",
         verdict="fails",
