@@ -13,6 +13,7 @@ import jaxdisp
 from jaxdisp import console
 from jaxdisp.commands import causes as causal_commands
 from jaxdisp.commands import claims as claim_commands
+from jaxdisp.commands import power as power_command
 from jaxdisp.commands import registrations, searches
 from jaxdisp.options import (
     BitsOption,
@@ -214,6 +215,7 @@ app.command()(searches.search)
 app.command()(searches.merge)
 app.command()(causal_commands.causal)
 app.command()(causal_commands.intervene)
+app.command()(power_command.power)
 app.command()(claim_commands.claims)
 app.command()(registrations.register)
 

@@ -17,7 +17,8 @@ class Finding:
     who claims it. `estimate` and the 95 % `interval` are in `unit`; None where there is
     no number. `n` counts what the interval is over, which `method` names. `reason`
     gives the comparison that decided, and of an inconclusive finding the smallest
-    effect that the data could have shown.
+    effect that the data could have shown. `bound` is what the effect had to exceed for
+    the claim to hold, in `unit`; None where nobody said.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Finding:
     method: str
     verdict: Verdict
     reason: str
+    bound: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,7 @@ def judge(
         method=claim.method,
         verdict=verdict,
         reason=f"{remark}; {why}",
+        bound=claim.support,
     )
 
 

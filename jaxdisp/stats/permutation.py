@@ -26,10 +26,10 @@ EXCHANGES = (*block_permutation.EXCHANGES, "means")
 
 def correlation_test(
     x: Float[ArrayLike, " row"],
-    y: Float[ArrayLike, " row"],
+    y: Float[ArrayLike, " other"],
     *,
     ranks: bool = False,
-    clusters: Int[ArrayLike, " row"] | None = None,
+    clusters: Int[ArrayLike, " cluster_of"] | None = None,
     exchange: str = "members",
     key: PRNGKeyArray,
     draws: int = 9999,
@@ -94,9 +94,9 @@ def correlation_test(
 
 def difference_test(
     values: Float[ArrayLike, " row"],
-    first: Bool[ArrayLike, " row"],
+    first: Bool[ArrayLike, " label"],
     *,
-    clusters: Int[ArrayLike, " row"] | None = None,
+    clusters: Int[ArrayLike, " cluster_of"] | None = None,
     exchange: str = "members",
     key: PRNGKeyArray,
     draws: int = 9999,
@@ -158,7 +158,7 @@ def difference_test(
 def sign_flip_test(
     differences: Float[ArrayLike, " row"],
     *,
-    clusters: Int[ArrayLike, " row"] | None = None,
+    clusters: Int[ArrayLike, " cluster_of"] | None = None,
     key: PRNGKeyArray,
     draws: int = 9999,
     alternative: str = "two-sided",

@@ -93,16 +93,22 @@ def p_value(drawn: np.ndarray, seen: float, alternative: str, *, exact: bool) ->
 
     Reference: Phipson and Smyth 2010, arXiv:1603.05766, section 3.
     """
+    up, down = _as_much(drawn, seen)
+    more = 0 if exact else 1
+    return _share(up + more, down + more, len(drawn) + more, alternative)
+
+
+def _as_much(drawn: np.ndarray, seen: float) -> tuple[int, int]:
+    """Counts the values at least as large as one, and those at most as large."""
     # the same sum in another order differs by rounding
     tie = 1e-12 * max(float(np.max(np.abs(drawn))), abs(seen))
-    more = 0 if exact else 1
-    shares = {
-        "greater": (np.sum(drawn >= seen - tie) + more) / (len(drawn) + more),
-        "less": (np.sum(drawn <= seen + tie) + more) / (len(drawn) + more),
-    }
+    return int(np.sum(drawn >= seen - tie)), int(np.sum(drawn <= seen + tie))
+
+
+def _share(up: int, down: int, total: int, alternative: str) -> float:
     if alternative == "two-sided":
-        return float(min(1.0, 2 * min(shares.values())))
-    return float(shares[alternative])
+        return min(1.0, 2 * min(up, down) / total)
+    return (up if alternative == "greater" else down) / total
 
 
 def outcome(
@@ -116,7 +122,8 @@ def outcome(
 ) -> PermutationTest:
     """Adds how small the p-value could have been.
 
-    Definition: `p_value` of the smallest and the largest value drawn.
+    Definition: the p-value that the smallest or the largest value drawn would have, of
+    which the least; with rearrangements at random, `1 / (1 + draws)` or more.
 
     Args:
         plan: of the test.
@@ -129,15 +136,18 @@ def outcome(
     Reference: our own definition.
     """
     exact = rearrangements <= plan.draws
-    ends = [float(np.min(drawn)), float(np.max(drawn))]
-    if not exact:
-        ends += [seen]
-    smallest = min(p_value(drawn, end, plan.alternative, exact=exact) for end in ends)
+    largest, smallest = max(float(drawn.max()), seen), min(float(drawn.min()), seen)
+    least = _share(
+        max(1, _as_much(drawn, largest)[0]),
+        max(1, _as_much(drawn, smallest)[1]),
+        len(drawn) + (0 if exact else 1),
+        plan.alternative,
+    )
     caution = ""
-    if smallest > USUAL:
+    if least > USUAL:
         caution = (
             f"cannot reach {USUAL:g}: the smallest p-value of {rearrangements} "
-            f"rearrangements is {smallest:.2g}"
+            f"rearrangements is {least:.2g}"
         )
     return PermutationTest(
         estimate=seen,
@@ -146,7 +156,7 @@ def outcome(
         rearrangements=rearrangements,
         draws=rearrangements if exact else plan.draws,
         exact=exact,
-        smallest_p=smallest,
+        smallest_p=least,
         null=NULLS[null],
         caution=caution,
     )

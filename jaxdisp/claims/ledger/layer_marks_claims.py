@@ -106,10 +106,15 @@ def _benefit(both: dict[str, tuple[float, float]], names: Sequence[str]) -> floa
 
 def _rich_on_model(evidence: Evidence) -> Finding:
     found = protection.protected(evidence)
+    named = [name for name in found["languages"] if name in (*RICH, *OTHER)]
     lost = np.array(found["by_language"], float)
+    lost = lost[:, np.isin(found["languages"], named)]
     if not np.all(lost > 0):
-        raise ValueError("needs every language to lose, with and without protection")
-    benefit = dict(zip(found["languages"], np.log(lost[0] / lost[1]), strict=True))
+        raise ValueError(
+            "needs all languages of known morphology to lose, with and without "
+            "protection"
+        )
+    benefit = dict(zip(named, np.log(lost[0] / lost[1]), strict=True))
     rich, other = (
         np.array([benefit[name] for name in group if name in benefit])
         for group in (RICH, OTHER)

@@ -249,7 +249,8 @@ _C8 = dataclasses.replace(
     "it, "
     "and the repository has two variances of that layer and two disparities of others; "
     "what the variance of a weight does is nothing, as rounding scales with it.",
-    check="the correlation without layer 0, with its other variance (0.021) and with "
+    check="the correlation without layer 0, with its other variance (0.021, "
+    "EXPERIMENT_INDEX.md) and with "
     "the disparities that were measured",
     verdict="inconclusive",
     ground="needs data",

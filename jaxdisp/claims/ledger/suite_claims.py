@@ -282,7 +282,7 @@ _E16 = dataclasses.replace(
     _E13,
     id="E16",
     statement="T-005: layer 11 stands out by its condition number of 61 140",
-    source=f"{SUITE}; VALIDATION_INTERPRETATION.md ('kurtosis of 61 140')",
+    source=f"{SUITE}; theory-tracks/MISSTEPS_REVIEW.md",
     correct="The matrices are independent random numbers; one of 768 rows has so "
     "large a "
     "condition number with probability 0.025, and among twelve there is one with "

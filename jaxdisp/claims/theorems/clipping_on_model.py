@@ -90,7 +90,8 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
     subject = evidence.subject
     model, quantizer = subject.model, subject.quantizer
     step = additive_noise.GRID_STEP[quantizer.grid]
-    c = float(additive_noise.noise_constant(quantizer.bits, step=step))
+    with jax.enable_x64(True):
+        c = float(additive_noise.noise_constant(quantizer.bits, step=step))
     squares = felt_squares(model, subject.few, subject.stride)
     rows: dict[str, list[Any]] = {}
     for tensor in clipped_tensors(model, quantizer):

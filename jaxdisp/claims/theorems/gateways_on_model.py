@@ -19,7 +19,8 @@ KEPT = 3
 LEAST_LAYERS = 5
 SENTENCES = 8
 """Of each language, for errors on their way through the layers."""
-DRAWS_AT_A_TIME = 100
+DRAWS = 500
+"""Of those resampled, for all sets of three layers."""
 
 RANKS = Claim(
     id="T3a",
@@ -27,7 +28,8 @@ RANKS = Claim(
     "last.",
     source="formal proofs, theorem 3; theory development, proof sketch 2",
     unit="nats per sentence by which the lesser of both exceeds its third rival",
-    method="losses of single layers, added up; percentiles over resampled texts",
+    method="losses of single layers, added up; band of all comparisons of layers over "
+    "resampled texts",
 )
 RATIO = Claim(
     id="T3b",
@@ -35,8 +37,8 @@ RATIO = Claim(
     "quarters and the last make the ratio of losses least.",
     source="formal proofs, corollary of theorem 3",
     unit="ratio of low to high side, best other set minus this one",
-    method="losses of single layers, added up, all sets; percentiles over resampled "
-    "texts",
+    method="losses of single layers, added up; band of all comparisons of sets over "
+    "resampled texts",
 )
 PROPAGATION = Claim(
     id="T3c",
@@ -48,25 +50,38 @@ PROPAGATION = Claim(
 )
 
 
-def margins(
-    importances: Float[np.ndarray, "draw layer"], kept: int
-) -> Float[np.ndarray, " draw"]:
-    """Finds by how much the first and the last layer are both among the best.
+def leads(
+    importances: Float[np.ndarray, "*draw layer"],
+) -> Float[np.ndarray, "*draw both rival"]:
+    """Compares the first and the last layer with each of the others.
 
-    Definition: the lesser, over j = 0 and j = L - 1, of `g_j` minus the k-th largest of
-    the others. By theorem T3a both are in every optimal set exactly if it is above 0.
+    Definition: `g_j - g_i` for `j = 0` and `j = L - 1`, all `i != j`.
 
     Args:
         importances: `g`, in any unit.
-        kept: `k`, less than the number of layers.
+
+    Reference: our own definition.
+    """
+    first, last = importances[..., :1], importances[..., -1:]
+    return np.stack([first - importances[..., 1:], last - importances[..., :-1]], -2)
+
+
+def margin(
+    leads: Float[np.ndarray, "*draw both rival"], kept: int
+) -> Float[np.ndarray, "*draw"]:
+    """Finds by how much the first and the last layer are both among the best.
+
+    Definition: the lesser, over both, of the k-th least lead: `g_j` minus the k-th
+    largest of the others. By theorem T3a both are in every optimal set exactly if it is
+    above 0. It grows with every lead.
+
+    Args:
+        leads: as from `leads`.
+        kept: `k`, at most the number of rivals.
 
     Reference: our own derivation (exchange).
     """
-    found = []
-    for layer in (0, importances.shape[1] - 1):
-        others = np.sort(np.delete(importances, layer, axis=1), axis=1)
-        found.append(importances[:, layer] - others[:, -kept])
-    return np.minimum(*found)
+    return np.asarray(np.sort(leads, axis=-1)[..., kept - 1].min(axis=-1))
 
 
 def ranks(evidence: Evidence) -> dict[str, Any]:
@@ -74,8 +89,8 @@ def ranks(evidence: Evidence) -> dict[str, Any]:
 
     Definition: by objective (`difference` of the low and the high side where that is
     known, `worst` language, `mean` of languages), `importance` of each layer, the
-    `rank` of the first and of the last (1 is the largest), the `margin` of `margins`
-    with its interval, and the share of draws in which it is positive. `residual` is
+    `rank` of the first and of the last (1 is the largest), the `margin` with
+    its interval, and the share of draws in which it is positive. `residual` is
     `|D(all) - sum_i D(i)| / D(all)` of the mean language.
 
     Args:
@@ -96,23 +111,28 @@ def _ranks(evidence: Evidence) -> dict[str, Any]:
         objectives = {"difference": drawn.alone @ gap} | objectives
     whole = float(drawn.everything[0].mean())
     parts = float(drawn.alone[0].mean(axis=-1).sum())
+    n_texts = layer_draws.texts(evidence)
     return {
         "residual": abs(whole - parts) / whole if whole > 0 else None,
-        "objectives": {name: _ranked(values) for name, values in objectives.items()},
+        "objectives": {
+            name: _ranked(values, n_texts) for name, values in objectives.items()
+        },
     }
 
 
-def _ranked(values: Float[np.ndarray, "draw layer"]) -> dict[str, Any]:
-    found = margins(values, KEPT)
+def _ranked(values: Float[np.ndarray, "draw layer"], n_texts: int) -> dict[str, Any]:
+    found = leads(values)
+    ends = layer_draws.band(found.reshape(len(found), -1), n_texts)
+    low, high = (float(margin(x.reshape(found.shape[1:]), KEPT)) for x in ends)
+    each = margin(found, KEPT)
     place = (values[0] >= values[0][[0, -1], None]).sum(axis=1)
-    low, high = layer_draws.bounds(found[1:])
     return {
         "importance": values[0].tolist(),
         "rank": place.tolist(),
-        "margin": float(found[0]),
+        "margin": float(each[0]),
         "low": low,
         "high": high,
-        "share": float(np.mean(found[1:] > 0)),
+        "share": float(np.mean(each[1:] > 0)),
     }
 
 
@@ -163,7 +183,8 @@ def ratio(evidence: Evidence) -> dict[str, Any]:
 
     Definition: ratios are `A(S) / B(S)` of the low and the high side, from losses of
     single layers; `now` is that of all layers, `gateways` that with the notes' set
-    protected, `other` the least of all other sets, `best` the layers of the least.
+    protected, `other` the least of all other sets, `best` the layers of the least,
+    `gap` the difference with the bounds of `layer_draws.band`.
     `below` lists the layers whose own ratio is below `now`, whose protection raises the
     ratio by the mediant rule, and `rising` those whose protection does raise the
     measured one. Empty without two sides, and where some set leaves the high side no
@@ -191,24 +212,19 @@ def _ratio(evidence: Evidence) -> dict[str, Any]:
     np.put_along_axis(left, members, 0.0, axis=1)
     own = np.flatnonzero((members == sorted(lattice.gateways(n_layers))).all(axis=1))[0]
     others = np.delete(np.arange(len(members)), own)
-    pairs = []
-    for start in range(0, len(a), DRAWS_AT_A_TIME):
-        part = slice(start, start + DRAWS_AT_A_TIME)
-        every = (a[part] @ left.T) / (b[part] @ left.T)
-        pairs.append(np.stack([every[:, own], every[:, others].min(axis=1)], axis=1))
-    both = np.concatenate(pairs)
-    best = members[np.argmin((left @ a[0]) / (left @ b[0]))]
-    gap = both[:, 1] - both[:, 0]
+    every = (a[: DRAWS + 1] @ left.T) / (b[: DRAWS + 1] @ left.T)
+    gaps = every[:, others] - every[:, [own]]
+    ends = layer_draws.band(gaps, layer_draws.texts(evidence))
     now = a[0].sum() / b[0].sum()
     low, high = drawn.everything[0] @ weights.T
     spared = drawn.spared[0] @ weights.T
     return {
         "now": float(now),
-        "gateways": float(both[0, 0]),
-        "other": float(both[0, 1]),
-        "best": best.tolist(),
-        "gap": float(gap[0]),
-        "bounds": list(layer_draws.bounds(gap[1:])),
+        "gateways": float(every[0, own]),
+        "other": float(every[0, others].min()),
+        "best": members[np.argmin(every[0])].tolist(),
+        "gap": float(gaps[0].min()),
+        "bounds": [float(end.min()) for end in ends],
         "below": np.flatnonzero(a[0] < now * b[0]).tolist(),
         "rising": np.flatnonzero(spared[:, 0] * high > low * spared[:, 1]).tolist(),
     }
@@ -237,8 +253,8 @@ def judge_ratio(evidence: Evidence) -> Finding:
         )
     same = len(set(found["below"]) ^ set(found["rising"]))
     said = (
-        f"the ratio {found['now']:.3f} falls to {found['gateways']:.3f} with the "
-        f"notes' layers, with others to {found['other']:.3f} (best: "
+        f"the ratio is {found['now']:.3f}, with the notes' layers protected "
+        f"{found['gateways']:.3f}, with others down to {found['other']:.3f} (best: "
         f"{', '.join(map(str, found['best']))}); of {n_layers} layers "
         f"{len(found['below'])} are below the ratio, whose protection raises it by the "
         f"mediant rule (so it does as measured, but for {same} layers)"

@@ -10,6 +10,7 @@ from jaxdisp.claims import losses
 from jaxdisp.claims.evidence import Evidence
 from jaxdisp.measure import disparity
 from jaxdisp.result import result
+from jaxdisp.search import simultaneous
 from jaxdisp.stats import bootstrap
 
 DRAWS = 2000
@@ -95,3 +96,26 @@ def bounds(draws: Float[np.ndarray, " draw"]) -> tuple[float, float]:
     """
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
+
+
+def band(
+    draws: Float[np.ndarray, "draw comparison"], clusters: int
+) -> tuple[Float[np.ndarray, " comparison"], Float[np.ndarray, " comparison"]]:
+    """Finds a band that holds all of many comparisons at once, at 95 %.
+
+    Definition: `x[0] -/+ c se`, with `se` the standard deviation of the draws and `c`
+    the critical value of the largest `|x - x[0]| / se`. What grows with every
+    comparison, such as their least or k-th least, lies between its values at both
+    ends: so that the best of many is not taken for better than it is.
+
+    Args:
+        draws: of the comparisons; row 0 is the data.
+        clusters: number of texts that were resampled.
+
+    Reference: as `simultaneous.critical_values`.
+    """
+    spread = draws[1:].std(axis=0, ddof=1)
+    away = np.abs(draws[1:] - draws[0])
+    largest = np.max(away / np.where(spread > 0, spread, 1.0), axis=1)
+    critical = simultaneous.critical_values(largest[None], clusters=clusters)[0]
+    return draws[0] - critical * spread, draws[0] + critical * spread

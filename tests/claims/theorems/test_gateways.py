@@ -135,7 +135,7 @@ def test_required_layers_by_all_sets():
 def test_margins_by_hand():
     g = np.array([[5.0, 1, 2, 3, 4], [1, 5, 4, 3, 2], [5, 1, 2, 5, 5]])
     # both must exceed the second largest of the others
-    found = gateways_on_model.margins(g, 2)
+    found = gateways_on_model.margin(gateways_on_model.leads(g), 2)
     np.testing.assert_array_equal(found, [1.0, -3.0, 0.0])
     both = gateways.required(g, np.full((3, 1), 2.0))[:, [0, -1]].all(axis=1)
     np.testing.assert_array_equal(found > 0, both)
@@ -157,7 +157,7 @@ def test_instances_are_what_they_say():
 
 def test_ranks_of_draws():
     values = np.array([[5.0, 1, 2, 3, 4], [5, 1, 2, 3, 4], [1, 5, 4, 3, 2]])
-    found = gateways_on_model._ranked(values)
+    found = gateways_on_model._ranked(values, 9)
     assert found["rank"] == [1, 2]
     assert found["margin"] == 2.0
     assert found["share"] == 0.5
