@@ -1,6 +1,7 @@
 """Gateway layers: checks, counterexamples, planted bugs, and what a model says."""
 
 import dataclasses
+import functools as ft
 import itertools
 
 import jax
@@ -67,6 +68,11 @@ MUTATIONS = [
     ),
 ]
 BY_ID = {theorem.id: theorem for theorem in gateways.THEOREMS}
+
+
+@ft.cache
+def twelve_layers():
+    return twelve.subject(lambda _: None)
 
 
 def kept(_, compute):
@@ -196,7 +202,7 @@ def ranked(margin, low, high):
     ],
 )
 def test_verdicts_of_ranks(row, verdict):
-    subject = twelve.subject(lambda _: None)
+    subject = twelve_layers()
     found = gateways_on_model.judge_ranks(
         told({"gateway ranks": ranked(*row)}, subject)
     )
@@ -207,7 +213,7 @@ def test_verdicts_of_ranks(row, verdict):
 
 def test_ratios_of_all_sets(monkeypatch):
     """Losses by hand: the notes' layers are the best, and others are second."""
-    subject = twelve.subject(lambda _: None)
+    subject = twelve_layers()
     low, high = np.ones((2, 12))
     low[[0, 9, 11]] = 4.0
     low[5] = 0.5
@@ -251,7 +257,7 @@ def test_draws_are_means_over_resampled_texts():
 
 
 def test_errors_that_are_passed_on():
-    subject = twelve.subject(lambda _: None)
+    subject = twelve_layers()
     found = gateways_on_model.gains(evidence(subject))
     assert found["layer"] == [0, 6, 10]
     assert found["first"][0] == pytest.approx(found["gain"][0], rel=1e-12)
