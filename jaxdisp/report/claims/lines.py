@@ -9,7 +9,7 @@ from jaxdisp.report.claims.rows import Row
 from jaxdisp.report.hypotheses.lines import estimate
 
 WIDTH = 110
-STATEMENT = 56
+STATEMENT = 64
 FULL = 3
 """Up to so many claims are shown with all that is known of them."""
 
