@@ -17,20 +17,13 @@ from jaxdisp.claims.ledger.kurtosis_records import (
     NEAR_OUTLIERS,
     OUTLIER_SHARES,
     OUTLIERS,
-    XGLM_DEGRADATIONS,
-    XGLM_LAYERS,
 )
 from jaxdisp.claims.ledger.recorded import REPOSITORY, recorded
 from jaxdisp.quant import kurtosis
 from jaxdisp.stats.correlation import rank_correlation
-from jaxdisp.stats.equivalence import margin_left
-from jaxdisp.stats.jackknife import bonferroni_level, jackknife_interval
 
 COPIES = 20
 DENSITIES = (0.5, 0.25, 0.1)
-LIGHT = 5.0
-"""Kurtosis below which the notes expect no disparity."""
-
 ALIKE = 0.5
 """Kurtoses within 0.5 of each other count as the same quantity."""
 
@@ -70,16 +63,6 @@ A14 = Claim(
     unit="rank correlation over languages",
     method="Spearman of the kurtosis of weights times activations with nats lost per "
     "parallel sentence; Bonett-Wright",
-)
-
-A22 = Claim(
-    id="A22",
-    statement="BLOOM's kurtosis reaches 164 and XGLM's 1.9, and a model below 5 has no "
-    "disparity.",
-    source="deep foundations, question 1",
-    unit="what is left of a tenth of the mean loss, in nats per parallel sentence",
-    method="the language farthest from the mean of all; jackknife over texts, "
-    "Bonferroni over languages",
 )
 
 
@@ -185,17 +168,6 @@ def _recompute_a14() -> Recomputed:
     )
 
 
-def _recompute_a22() -> Recomputed:
-    values = {
-        "BLOOM: largest": max(BLOOM_LAYERS),
-        "BLOOM: in layer": float(np.argmax(BLOOM_LAYERS)),
-        "XGLM: largest": max(XGLM_LAYERS),
-        "XGLM: degradations measured": float(len(XGLM_DEGRADATIONS)),
-    }
-    misread = max(XGLM_LAYERS) > LIGHT
-    return Recomputed(values=values, verdict="fails" if misread else "inconclusive")
-
-
 def _judge_a11(evidence: Evidence) -> Finding:
     found = np.array(weight_facts.matrices(evidence)["kurtosis"])
     return weight_facts.spread(
@@ -236,36 +208,6 @@ def _judge_a14(evidence: Evidence) -> Finding:
         f"languages alike (p {main.p_value:.2g} by permutation)"
     )
     return judge(A14, main.estimate, (main.low, main.high), main.n, remark)
-
-
-def _judge_a22(evidence: Evidence) -> Finding:
-    largest = max(weight_facts.matrices(evidence)["kurtosis"])
-    if largest >= LIGHT:
-        raise ValueError(
-            f"needs a model of which no matrix has a kurtosis of {LIGHT:g} or more, "
-            f"got {largest:.3g}"
-        )
-    found = felt_facts.costs(evidence)
-    cost, left_out = np.array(found["cost"]), np.array(found["left_out"])
-    if not cost.mean() > 0:
-        raise ValueError("needs a loss by rounding in the mean of languages, got none")
-    apart = cost - cost.mean()
-    apart_without = left_out - left_out.mean(axis=1, keepdims=True)
-    level = bonferroni_level(len(cost))
-    low, high = jackknife_interval(apart, apart_without, level=level)
-    at = int(np.argmax(np.abs(apart) / np.maximum(high - low, 1e-12)))
-    effect, within = margin_left(
-        float(apart[at]),
-        (float(low[at]), float(high[at])),
-        target=0.0,
-        margin=0.1 * float(cost.mean()),
-    )
-    remark = (
-        f"the largest kurtosis of a matrix is {largest:.2f}; {found['languages'][at]} "
-        f"loses {cost[at]:.2f} nats per sentence, the mean of languages is "
-        f"{cost.mean():.2f}"
-    )
-    return judge(A22, effect, within, len(left_out), remark)
 
 
 ENTRIES = (
@@ -361,25 +303,5 @@ ENTRIES = (
         recompute=_recompute_a14,
         on_model=_judge_a14,
     ),
-    Entry(
-        id=A22.id,
-        statement=A22.statement,
-        source=A22.source,
-        correct="The kurtoses of the weights are as measured, but no degradation was "
-        "measured for XGLM, so that nothing says whether it has a disparity.",
-        check="the repository's kurtoses by layer",
-        verdict="inconclusive",
-        ground="needs data",
-        values=recorded(
-            {
-                "BLOOM: largest": (164.3, 0.05),
-                "BLOOM: in layer": (22.0, 0.0),
-                "XGLM: largest": (1.94, 5e-3),
-                "XGLM: degradations measured": (0.0, 0.0),
-            }
-        ),
-        recompute=_recompute_a22,
-        on_model=_judge_a22,
-    ),
 )
-"""Entries A11 to A14 and A22."""
+"""Entries A11 to A14."""
