@@ -10,7 +10,9 @@ from jaxdisp.claims.ledger.entry import Value
 REPOSITORY = "quant-disparity repository: "
 
 
-def recorded(numbers: Mapping[str, tuple[float, float]]) -> tuple[Value, ...]:
+def recorded(
+    numbers: Mapping[str, tuple[float | int, float | int]],
+) -> tuple[Value, ...]:
     """Writes numbers with their tolerances as values of an entry.
 
     Args:
@@ -19,7 +21,7 @@ def recorded(numbers: Mapping[str, tuple[float, float]]) -> tuple[Value, ...]:
     Reference: our own definition.
     """
     return tuple(
-        Value(name=name, value=value, tolerance=tolerance)
+        Value(name=name, value=float(value), tolerance=float(tolerance))
         for name, (value, tolerance) in numbers.items()
     )
 
