@@ -71,9 +71,9 @@ def _shannon() -> Recomputed:
 
 def _halved() -> Recomputed:
     values = {
-        f"{rate} bits": lloyd_max.gaussian_distortion(rate / 2)
+        f"{rate:g} bits": lloyd_max.gaussian_distortion(rate / 2)
         / lloyd_max.gaussian_distortion(rate)
-        for rate in (1, 4, 8)
+        for rate in (1.0, 4.0, 8.0)
     }
     doubled = all(1.5 <= ratio <= 3 for ratio in values.values())
     return Recomputed(values=values, verdict="holds" if doubled else "fails")
@@ -187,7 +187,9 @@ ENTRIES: tuple[Entry, ...] = (
         check="the formula of B1 at both rates",
         verdict="fails",
         ground="arithmetic",
-        values=recorded({"1 bits": (2, 0), "4 bits": (16, 0), "8 bits": (256, 0)}),
+        values=recorded(
+            {"1 bits": (2.0, 0.0), "4 bits": (16.0, 0.0), "8 bits": (256.0, 0.0)}
+        ),
         recompute=_halved,
         on_model=rate_facts.halved,
     ),
@@ -206,7 +208,7 @@ ENTRIES: tuple[Entry, ...] = (
             {
                 "15 equal steps": (3.14, 5e-3),
                 "best 16 levels": (3.36, 5e-3),
-                "claimed": (4, 0),
+                "claimed": (4.0, 0.0),
             }
         ),
         recompute=_removed,
@@ -221,7 +223,7 @@ ENTRIES: tuple[Entry, ...] = (
         check="as B1; the bound is the number of codes",
         verdict="inconclusive",
         ground="condition",
-        values=recorded({"at most": (4, 0), "16 equal steps": (3.22, 5e-3)}),
+        values=recorded({"at most": (4.0, 0.0), "16 equal steps": (3.22, 5e-3)}),
         recompute=_capacity,
         on_model=rate_facts.capacity,
     ),
@@ -293,7 +295,7 @@ ENTRIES: tuple[Entry, ...] = (
                 "equal bits": (1.3333, 5e-5),
                 "six bits fewer": (0.5003, 5e-5),
                 "limit": (0.5, 1e-12),
-                "reference loses": (2731, 0.01),
+                "reference loses": (2731.0, 0.01),
             }
         ),
         recompute=_spoilt,

@@ -57,7 +57,7 @@ def _constant(bits: int) -> float:
 
 def _below_shannon() -> Recomputed:
     bound, constant = unit_bound(NOTES_REDUNDANCY[0]), _constant(BITS)
-    shannon = lloyd_max.gaussian_distortion(BITS)
+    shannon = lloyd_max.gaussian_distortion(float(BITS))
     values = {
         "bound": bound,
         "Shannon": shannon,
@@ -143,7 +143,7 @@ ENTRIES: tuple[Entry, ...] = (
                 "Shannon": (0.00391, 5e-6),
                 "R + delta, 16 equal steps": (1.015, 5e-4),
                 "R + delta, best 16 levels": (1.233, 5e-4),
-                "R + delta, any code": (3, 1e-12),
+                "R + delta, any code": (3.0, 1e-12),
             }
         ),
         recompute=_below_shannon,
@@ -174,10 +174,10 @@ ENTRIES: tuple[Entry, ...] = (
         ground="arithmetic",
         values=recorded(
             {
-                "left": (4, 0),
+                "left": (4.0, 0.0),
                 "right": (0.0117, 5e-5),
-                "left over right": (341, 0.5),
-                "first step, difference": (0, 1e-12),
+                "left over right": (341.0, 0.5),
+                "first step, difference": (0.0, 1e-12),
             }
         ),
         recompute=_taylor,
@@ -218,7 +218,7 @@ ENTRIES: tuple[Entry, ...] = (
         check="errors that grow with the square of R satisfy it",
         verdict="holds",
         ground="arithmetic",
-        values=recorded({"C": (56.316, 5e-4), "violation": (0, 1e-9)}),
+        values=recorded({"C": (56.316, 5e-4), "violation": (0.0, 1e-9)}),
         recompute=_some_constant,
         no_data="every model satisfies it, whatever its languages lose",
     ),

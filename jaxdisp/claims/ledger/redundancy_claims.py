@@ -134,7 +134,7 @@ ENTRIES: tuple[Entry, ...] = (
         ground="counterexample",
         values=recorded(
             {
-                "ratio": (1, 0),
+                "ratio": (1.0, 0.0),
                 "claimed at least": (2.4375, 5e-5),
                 "averaging, at most": (2.53, 5e-3),
             }
@@ -171,10 +171,10 @@ ENTRIES: tuple[Entry, ...] = (
         ground="contradiction",
         values=recorded(
             {
-                "I(X; Y) - H(Y | X)": (-1, 1e-12),
-                "H_max - H": (2, 1e-12),
-                "information between pathways": (1, 1e-12),
-                "pathways": (3, 0),
+                "I(X; Y) - H(Y | X)": (-1.0, 1e-12),
+                "H_max - H": (2.0, 1e-12),
+                "information between pathways": (1.0, 1e-12),
+                "pathways": (3.0, 0.0),
             }
         ),
         recompute=_definitions,
@@ -197,7 +197,7 @@ ENTRIES: tuple[Entry, ...] = (
                 "rho = 0": (2.53, 5e-3),
                 "rho = 0.1": (2.08, 5e-3),
                 "rho = 0.5": (1.32, 5e-3),
-                "rho = 1": (1, 1e-12),
+                "rho = 1": (1.0, 1e-12),
                 "typed r": (0.972, 5e-4),
             }
         ),

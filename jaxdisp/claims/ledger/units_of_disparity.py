@@ -292,7 +292,7 @@ ENTRIES: tuple[Entry, ...] = (
         check="the three published numbers are the same to all digits",
         verdict="not applicable",
         ground="construction",
-        values=recorded({"standard deviation": (0, 0), "runs": (1, 0)}),
+        values=recorded({"standard deviation": (0.0, 0.0), "runs": (1.0, 0.0)}),
         recompute=_repeated,
         no_data="a run repeated is the same run; intervals here are over texts",
     ),
