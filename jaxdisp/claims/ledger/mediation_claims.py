@@ -76,8 +76,8 @@ def simulated(
     t, a, r, d = (x - x.mean(axis=1, keepdims=True) for x in (t, a, r, d))
     given = np.stack([t, a, r], axis=2)
     inverse = np.linalg.inv(np.swapaxes(given, 1, 2) @ given)
-    slopes = np.einsum("sij,snj,sn->si", inverse, given, d)
-    left = d - np.einsum("sni,si->sn", given, slopes)
+    slopes = (inverse @ (np.swapaxes(given, 1, 2) @ d[..., None]))[..., 0]
+    left = d - (given @ slopes[..., None])[..., 0]
     error = np.sqrt(np.sum(left**2, axis=1) / (t.shape[1] - 4) * inverse[:, 0, 0])
     total = np.sum(t * d, axis=1) / np.sum(t**2, axis=1)
     return 1 - slopes[:, 0] / total, slopes[:, 0] / error
