@@ -41,7 +41,7 @@ def test_four_units_of_one_run(name):
 
 def test_texts_have_as_many_bytes():
     english = "The quick brown fox jumps over the lazy dog."
-    # 31 letters of two bytes each, six spaces and a full stop
+    # 30 letters of two bytes each, six spaces and a full stop
     hebrew = "\u05d4\u05e9\u05d5\u05e2\u05dc \u05d4\u05d7\u05d5\u05dd "
     hebrew += "\u05d4\u05de\u05d4\u05d9\u05e8 \u05e7\u05d5\u05e4\u05e5 "
     hebrew += "\u05de\u05e2\u05dc \u05d4\u05db\u05dc\u05d1 "
