@@ -6,6 +6,7 @@ same). The code is the run's grid at the run's bits with one threshold for all c
 and languages, the best by the additive-noise objective. Start tokens do not count.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -79,32 +80,41 @@ def _measured(evidence: Evidence) -> dict[str, Any]:
             "missing": f"needs {needed} tokens of each language with any text left "
             f"out, got {fewest}"
         }
-    by_tap = [
-        _coded([each[tap] for each in values], places, subject.quantizer)
-        for tap in range(len(taps))
-    ]
-    bits = subject.quantizer.bits
-    tables = [[_table(sums, bits) for sums in each] for each in by_tap]
-    blocks = range(counts.shape[1])
-    left = [[_table(sums, bits, without=g) for sums in by_tap[-1]] for g in blocks]
+    bits, last = subject.quantizer.bits, len(taps) - 1
+    tables: list[list[dict[str, float]]] = []
+    left: list[list[dict[str, float]]] = []
+    for tap in range(len(taps)):
+        # one block is enough where no text is left out
+        apart = places if tap == last else [[np.concatenate(x)] for x in places]
+        rows = []
+        for sums in _coded([each[tap] for each in values], apart, subject.quantizer):
+            rows.append(_table(sums, bits))
+            if tap == last:
+                blocks = range(len(sums.count))
+                left.append([_table(sums, bits, without=g) for g in blocks])
+        tables.append(rows)
     return {
         "languages": list(subject.few.languages),
         "bits": bits,
         "layers": (taps - 1).tolist(),
         "left_out": {
-            name: [[row[name] for row in rows] for rows in left]
+            name: [list(row) for row in zip(*_named(left, name), strict=True)]
             for name in ("error", "least")
         },
-    } | {
-        name: [[row[name] for row in rows] for rows in tables]
-        for name in ("error", "least", "variance")
-    }
+    } | {name: _named(tables, name) for name in ("error", "least", "variance")}
+
+
+def _named(tables: list[list[dict[str, float]]], name: str) -> list[list[float]]:
+    return [[row[name] for row in rows] for rows in tables]
 
 
 def _coded(
     values: list[np.ndarray], places: list[list[np.ndarray]], quantizer: Quantizer
-) -> list[_Sums]:
-    """Standardizes and rounds the states of all languages after one layer."""
+) -> Iterator[_Sums]:
+    """Standardizes and rounds the states of all languages after one layer.
+
+    Outer products are many where blocks are: one language is held at a time.
+    """
     counted = [
         each[np.concatenate(place)].astype(np.float64)
         for each, place in zip(values, places, strict=True)
@@ -126,10 +136,9 @@ def _coded(
     rounded = np.asarray(_rounded(pooled, threshold, quantizer))
     lost = np.square(rounded.astype(np.float64) - pooled)
     ends = np.cumsum([each.size for each in standard])[:-1]
-    return [
-        _sums(x, error.reshape(x.shape), place)
-        for x, error, place in zip(standard, np.split(lost, ends), places, strict=True)
-    ]
+    parts = zip(standard, np.split(lost, ends), places, strict=True)
+    for x, error, place in parts:
+        yield _sums(x, error.reshape(x.shape), place)
 
 
 def _rounded(x: np.ndarray, threshold: jax.Array, quantizer: Quantizer) -> jax.Array:

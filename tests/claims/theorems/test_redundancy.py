@@ -253,7 +253,7 @@ def test_leaving_out_a_text_is_what_it_says():
 def _sums_of_blocks():
     values = np.asarray(jax.random.normal(jax.random.key(3), (60, 4)), np.float32)
     places = [np.arange(60)[start::5] for start in range(5)]
-    return state_codes._coded([values], [places], made.tiny().quantizer)[0]
+    return next(state_codes._coded([values], [places], made.tiny().quantizer))
 
 
 def test_too_little_text_is_refused():
