@@ -299,8 +299,8 @@ THEOREMS: tuple[Theorem, ...] = (
         counterexample=None,
         statement="With B mean bits, max_l D_l >= N 4^-B prod (gbar/n)^(n/N) for every "
         "gbar = sum nu_l g_l with nu in the simplex, with equality at the best nu and "
-        "bits. With gbar_i = n_i GM(omega_i) 4^h_i/(2 pi e), h_i the mean entropy of "
-        "the weights, it holds for any quantizer.",
+        "bits. With gbar_i = n_i GM(omega_i) 4^h_i/(2 pi e), h_i the joint entropy per "
+        "weight, it holds for any quantizer.",
         check=_check_floor,
         on_model=lower_bounds_on_model.judge_floor,
     ),

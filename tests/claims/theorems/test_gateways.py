@@ -4,9 +4,12 @@ import dataclasses
 import functools as ft
 import itertools
 
+import hypothesis.extra.numpy as hnp
 import jax
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxdisp.claims import losses
 from jaxdisp.claims.evidence import Evidence
@@ -145,6 +148,19 @@ def test_margins_by_hand():
     np.testing.assert_array_equal(found, [1.0, -3.0, 0.0])
     both = gateways.required(g, np.full((3, 1), 2.0))[:, [0, -1]].all(axis=1)
     np.testing.assert_array_equal(found > 0, both)
+
+
+@given(
+    g=hnp.arrays(np.float64, (5, 7), elements=st.integers(-3, 3).map(float)),
+    kept=st.integers(1, 6),
+)
+def test_margin_is_positive_where_both_are_required(g, kept):
+    found = gateways_on_model.margin(gateways_on_model.leads(g), kept)
+    both = gateways.required(g, np.full((5, 1), float(kept)))[:, [0, -1]].all(axis=1)
+    np.testing.assert_array_equal(found > 0, both)
+    # importances in another unit, or from another zero
+    moved = gateways_on_model.margin(gateways_on_model.leads(2 * g + 5), kept)
+    np.testing.assert_array_equal(moved, 2 * found)
 
 
 def test_instances_are_what_they_say():
