@@ -19,26 +19,9 @@ PROCEDURES = (
 )
 
 
-def family(identifier: str) -> str:
-    """Names the experiment that a finding is of.
-
-    Definition: the registered experiment whose id the finding's begins with; its own id
-    where there is none.
-
-    Args:
-        identifier: of the finding, such as `T-001b`.
-
-    Reference: our own definition.
-    """
-    known = [
-        experiment.id
-        for experiment in registry.EXPERIMENTS
-        if identifier.startswith(experiment.id)
-    ]
-    return max(known, key=len, default=identifier)
-
-
-def corrected(findings: Sequence[Finding]) -> list[dict[str, Any]]:
+def corrected(
+    findings: Sequence[Finding], experiments: Sequence[str]
+) -> list[dict[str, Any]]:
     """Corrects what a run found for everything that it tried.
 
     Definition: findings carry intervals; `interval_p_value` reads a two-sided p-value
@@ -50,21 +33,19 @@ def corrected(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
     Args:
         findings: of all experiments of the run.
+        experiments: their ids.
 
     Returns:
         A row for each finding with an interval: `id`, `family`, `verdict`, `bound`,
         `direction` of the estimate from it, `p_value`, and a corrected one for each of
         `PROCEDURES`; `family_p_value`, corrected for the number of families.
 
-    Raises:
-        ValueError: if no finding has an interval.
-
     Reference: our own definition; procedures as in `stats.families`.
     """
     kept = [each for each in findings if each.interval is not None]
     if not kept:
-        raise ValueError("no finding has an interval: there is nothing to correct")
-    names = [family(each.id) for each in kept]
+        return []
+    names = [registry.owner(each.id, experiments) for each in kept]
     p_values = np.array([_p_value(each) for each in kept])
     found = families.corrected(p_values, names)
     of_family = dict(zip(found.family_names, found.family.tolist(), strict=True))

@@ -2,7 +2,8 @@
 
 import dataclasses
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from jaxdisp.stats.power import smallest_detectable
 
@@ -120,6 +121,19 @@ def _shown(claim: Claim, low: float, high: float) -> str:
         f"it takes about {more:.2g} times as many to show, four times in five, what is "
         f"within {claim.most:g}"
     )
+
+
+def restored(row: Mapping[str, Any]) -> Finding:
+    """Reads a finding from a row, as results of a run have it.
+
+    Args:
+        row: with the fields of `Finding`.
+
+    Reference: our own definition.
+    """
+    interval = row["interval"]
+    pair = None if interval is None else (interval[0], interval[1])
+    return Finding(**{**row, "interval": pair})
 
 
 def not_applicable(claim: Claim, n: int, reason: str) -> Finding:

@@ -72,7 +72,7 @@ def find(ids: Sequence[str]) -> tuple[Experiment, ...]:
     )
 
 
-def owner(finding: str) -> str:
+def owner(finding: str, known: Sequence[str] | None = None) -> str:
     """Names the experiment that a finding belongs to.
 
     Definition: the experiment with the longest id that the finding's begins with, since
@@ -80,13 +80,15 @@ def owner(finding: str) -> str:
 
     Args:
         finding: id of a finding, or of an experiment; upper or lower case.
+        known: ids of experiments; None are those of the registry.
 
     Raises:
         ValueError: if there is no such experiment.
 
     Reference: our own definition.
     """
-    known = [experiment.id for experiment in EXPERIMENTS]
+    if known is None:
+        known = [experiment.id for experiment in EXPERIMENTS]
     fitting = [name for name in known if finding.lower().startswith(name.lower())]
     if not fitting:
         raise ValueError(

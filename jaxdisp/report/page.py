@@ -100,8 +100,9 @@ languages and in the worst one. Differences are paired; *: the interval excludes
 {% endif %}
 {% if hypotheses %}
 <h2>What explains it, and what does not</h2>
-<p>{{ hypotheses.tally }} Each experiment stated beforehand what would count as support
-and as refutation; a verdict follows from the whole 95 % interval.</p>
+<p>{{ hypotheses.tally }} {{ hypotheses.corrected }} Each experiment stated beforehand
+what would count as support and as refutation; a verdict follows from the whole 95 %
+interval.</p>
 {{ table(hypotheses.header, hypotheses.cells) }}
 {% for experiment in hypotheses.experiments %}
 <h3>{{ experiment.id }}: {{ experiment.title }}</h3>
@@ -218,6 +219,7 @@ def _search(found: dict[str, Any]) -> dict[str, Any]:
 def _examined(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "tally": lines.tally(found["findings"]),
+        "corrected": lines.after_correction(found["corrected"]),
         "header": lines.HEADER,
         "cells": lines.cells(found["findings"]),
         "experiments": [

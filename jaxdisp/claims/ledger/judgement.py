@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxdisp.claims.evidence import Evidence, Kept
 from jaxdisp.claims.experiment import Subject
-from jaxdisp.claims.finding import Finding
+from jaxdisp.claims.finding import Finding, restored
 from jaxdisp.claims.ledger.entry import Entry
 
 
@@ -33,17 +33,13 @@ def evidence(
             computed[name] = kept(name, compute)
         return computed[name]
 
-    found = [Finding(**{**row, "interval": _pair(row)}) for row in findings]
+    found = [restored(row) for row in findings]
     return Evidence(
         subject=subject,
         findings={finding.id: finding for finding in found},
         causes=causes,
         kept=once,
     )
-
-
-def _pair(row: Mapping[str, Any]) -> tuple[float, float] | None:
-    return None if row["interval"] is None else tuple(row["interval"])
 
 
 def judged(entry: Entry, known: Evidence) -> Finding:

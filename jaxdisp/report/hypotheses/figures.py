@@ -62,6 +62,8 @@ def written(found: dict[str, Any]) -> dict[str, bytes]:
     Reference: our own definition.
     """
     files = {"tables/findings.csv": tables.csv(found["findings"])}
+    if found["corrected"]:
+        files["tables/findings_corrected.csv"] = tables.csv(found["corrected"])
     for experiment in found["experiments"]:
         name = file_name(experiment["id"])
         for table, rows in experiment["tables"].items():
@@ -97,7 +99,12 @@ def findings_of(found: dict[str, Any], experiment: str) -> list[dict[str, Any]]:
 
     Reference: our own definition.
     """
-    return [row for row in found["findings"] if registry.owner(row["id"]) == experiment]
+    known = [each["id"] for each in found["experiments"]]
+    return [
+        finding
+        for finding in found["findings"]
+        if registry.owner(finding["id"], known) == experiment
+    ]
 
 
 def file_name(experiment: str) -> str:

@@ -5,8 +5,9 @@ import functools as ft
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jaxdisp.claims import registry, subjects
+from jaxdisp.claims import families, registry, subjects
 from jaxdisp.claims.experiment import Experiment, Subject
+from jaxdisp.claims.finding import restored
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer
@@ -79,8 +80,9 @@ def results(
         advance: called with the sentences read since the last call.
 
     Returns:
-        `findings`, as `claims.finding.Finding` has them, and `experiments`: what each
-        stated before it ran, and its tables.
+        `findings`, as `claims.finding.Finding` has them; `experiments`: what each
+        stated before it ran, and its tables; and `corrected`: the findings with an
+        interval, corrected for how many there are.
 
     Reference: our own definition.
     """
@@ -93,7 +95,14 @@ def results(
         said = {name: getattr(experiment, name) for name in STATED}
         stated.append(said | {"tables": found["tables"]})
         advance(_sentences(experiment, inputs.subject))
-    return {"findings": findings, "experiments": stated}
+    return {
+        "findings": findings,
+        "experiments": stated,
+        "corrected": families.corrected(
+            [restored(row) for row in findings],
+            [experiment.id for experiment in inputs.experiments],
+        ),
+    }
 
 
 def _sentences(experiment: Experiment, subject: Subject) -> int:

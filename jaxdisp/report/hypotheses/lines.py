@@ -7,6 +7,7 @@ from jaxdisp.report import tables
 
 HEADER = ("finding", "verdict", "estimate [95 %]", "unit", "n")
 WIDTH = 110
+ERROR_RATE = 0.05
 
 
 def cells(findings: list[dict[str, Any]]) -> list[list[str]]:
@@ -66,7 +67,32 @@ def lines(found: dict[str, Any]) -> list[str]:
             initial_indent=indent,
             subsequent_indent=indent,
         )
-    return [*shown, "", tally(findings)]
+    shown += ["", tally(findings)]
+    return shown + textwrap.wrap(after_correction(found["corrected"]), WIDTH)
+
+
+def after_correction(corrected: list[dict[str, Any]]) -> str:
+    """Says in a sentence what is left of what holds, after correction for all of it.
+
+    Args:
+        corrected: rows as from `claims.families.corrected`; nothing is said of none.
+
+    Reference: our own definition.
+    """
+    held = [row for row in corrected if row["verdict"] == "holds"]
+    if not held:
+        return ""
+    left = {
+        name: [row["id"] for row in held if row[name] <= ERROR_RATE]
+        for name in ("benjamini_hochberg", "holm")
+    }
+    lost = [row["id"] for row in held if row["id"] not in left["benjamini_hochberg"]]
+    said = (
+        f"Corrected for all {len(corrected)} findings with an interval: of {len(held)} "
+        f"that hold, {len(left['benjamini_hochberg'])} do at a false discovery rate of "
+        f"5 %, {len(left['holm'])} at a 5 % chance of any error."
+    )
+    return f"{said} Lost: {', '.join(lost)}." if lost else said
 
 
 def tally(findings: list[dict[str, Any]]) -> str:

@@ -46,7 +46,7 @@ def test_writes_findings_with_what_they_rest_on(settings, tmp_path):
     rows = found["findings"]
     assert [row["id"] for row in rows] == ["T-901", "T-901b", "made-up"]
     assert [row["verdict"] for row in rows] == ["holds", "fails", "not applicable"]
-    fields = "id statement source estimate unit interval n method verdict reason"
+    fields = "id statement source estimate unit interval n method verdict reason bound"
     assert all(" ".join(row) == fields for row in rows)
     assert rows[0]["interval"] == [0.25, 0.75]
     stated = found["experiments"][0]
