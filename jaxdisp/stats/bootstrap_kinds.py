@@ -168,7 +168,7 @@ def _used(
     elements = values.reshape(len(values), -1)
     used = np.asarray(np.isfinite(elements).all(axis=1))
     undefined, allowed = int(np.sum(~used)), MOST_UNDEFINED * (1 - data.level) / 2
-    if undefined > allowed * len(values):
+    if undefined > max(1, allowed * len(values)):
         raise ValueError(
             f"the {what} has no value in {undefined} of {len(values)} draws, more "
             f"than {100 * allowed:g} %: too few rows, or too few that differ"
@@ -244,8 +244,8 @@ def _caution(
     if skew is not None and np.max(np.abs(skew)) > MOST_SKEW:
         worst = float(skew[np.argmax(np.abs(skew))])
         found.append(
-            f"acceleration {worst:.2f}: where rows are so skewed, no kind covers what "
-            "it should"
+            f"acceleration {worst:.2f}, as of skewed rows, where intervals cover less "
+            "than they should"
         )
     if data.steps and kind == "basic":
         found.append("the statistic changes in steps, for which this kind covers less")
