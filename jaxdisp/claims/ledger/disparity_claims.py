@@ -8,7 +8,7 @@ from scipy import special
 
 from jaxdisp.claims.evidence import Evidence
 from jaxdisp.claims.finding import Claim, Finding, judge
-from jaxdisp.claims.ledger import protection
+from jaxdisp.claims.ledger import protection, typed_tables, units_of_disparity
 from jaxdisp.claims.ledger import published_runs as published
 from jaxdisp.claims.ledger.entry import Entry, Recomputed
 from jaxdisp.claims.ledger.recorded import REPOSITORY, recorded
@@ -26,6 +26,9 @@ AVERAGES = {
 }
 """Mean disparity of Hebrew and Arabic, as the notes quote it, by what is protected."""
 
+HIGH, LOW = ("en", "de", "fr"), ("ko", "ar", "he", "tr")
+"""The draft's two groups, as far as the table of twelve languages has them."""
+
 METHOD = protection.METHOD
 
 
@@ -36,7 +39,11 @@ def _from_summary() -> Recomputed:
     ratio = low / high
     error = math.sqrt((low_sd / low) ** 2 / n_low + (high_sd / high) ** 2 / n_high)
     half = float(special.ndtri(0.975)) * error
-    means = [float(np.mean(list(x.values()))) for x in published.TWELVE.values()]
+    lost = typed_tables.TWELVE["degradation"]
+    means = [
+        float(np.mean(lost[np.isin(typed_tables.LANGUAGES, group)]))
+        for group in (HIGH, LOW)
+    ]
     own = means[1] / means[0]
     return Recomputed(
         values={
@@ -102,39 +109,18 @@ def _reduction(evidence: Evidence) -> Finding:
     return judge(claim, -estimate, (-high, -low), found["n"], remark)
 
 
-def nats_per_sentence(percent: float, predictions: int) -> float:
-    """Turns per cent of perplexity into what the sentence costs.
-
-    Definition: `n ln(1 + percent / 100)` for n predicted tokens.
-
-    Args:
-        percent: by how much the perplexity grew.
-        predictions: tokens predicted.
-
-    Reference: textbook definition.
-    """
-    return predictions * math.log1p(percent / 100)
-
-
-def _sentence_ratio(scheme: str) -> float:
-    lost = {
-        language: nats_per_sentence(percent, published.PREDICTIONS[language])
-        for language, percent in published.DEGRADATIONS[scheme].items()
-    }
-    return lost["he"] / lost["en"]
-
-
 def _in_nats() -> Recomputed:
     english = {name: both["en"] for name, both in published.DEGRADATIONS.items()}
-    left = _sentence_ratio("both")
+    nats = {name: units_of_disparity.ratios(name)["sentence"] for name in english}
+    left = nats["both"]
     return Recomputed(
         values={
             "nothing protected": AVERAGES["none"],
             "layer 0 protected": AVERAGES["first"],
             "layer 11 protected": AVERAGES["last"],
             "both protected": AVERAGES["both"],
-            "nothing protected, nats": _sentence_ratio("none"),
-            "layer 0 protected, nats": _sentence_ratio("first"),
+            "nothing protected, nats": nats["none"],
+            "layer 0 protected, nats": nats["first"],
             "both protected, nats": left,
             "growth of the English loss in per cent": english["both"] / english["none"],
         },
@@ -255,7 +241,7 @@ _C1 = Entry(
     "what GPT-2 was measured to lose gives 2.4 to 214, by the unit.",
     check="the quotient, its interval by the delta method from the printed spreads, "
     "and "
-    f"the same groups in {published.RUNS['twelve']}",
+    f"the same groups in {typed_tables.FILES['twelve']}",
     verdict="not applicable",
     ground="not reproducible",
     values=recorded(

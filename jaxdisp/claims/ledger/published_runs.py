@@ -18,7 +18,6 @@ RUNS = {
     "noise": "experiments/phase-5-minimal/exp082_sqrt3_threshold.py",
     "morphology": "experiments/phase-5-minimal/exp089_d001b_morphological.py",
     "summary": "RESULTS_PAPER_DRAFT.md",
-    "twelve": "experiments/track-e-confound-resistant/exp_e005_residualized.py",
     "suite": "theory-tracks/experiments/theory_validation_suite.py",
     "suite results": "theory-tracks/experiments/theory_validation_results.json",
 }
@@ -93,12 +92,6 @@ TYPED_DISPARITY = _numbers(
 
 SUMMARY = {"high": (48.2, 8.4, 3), "low": (204.6, 45.2, 5)}
 """Mean, standard deviation and number of languages, in per cent of perplexity."""
-
-TWELVE = {
-    "high": {"en": 46.8, "de": 60.6, "fr": 55.1},
-    "low": {"ko": 209.4, "ar": 214.1, "he": 264.3, "tr": 168.2},
-}
-"""The same two groups as far as the table of twelve languages has them."""
 
 SCORES = {
     "INT4": (2.8, 4.24, 0.813),

@@ -122,3 +122,14 @@ def test_the_law_of_three_points_is_clipped_by_hand():
     found = ENTRY["E19"].recompute().values
     name = "threshold of a law of three points, kurtosis 3"
     assert found[name] == pytest.approx(size * share / (c + share), rel=1e-9)
+
+
+def test_corrections_of_a_run_are_counted():
+    some = [planted.finding("T-001", "holds"), planted.finding("T-002", "fails")]
+    found = judged(ENTRY["E6"], planted.evidence(findings=some))
+    assert (found.n, found.verdict) == (2, "inconclusive")
+    # 0.5 with bounds of 0.25 and 0.75 is four errors from 0
+    assert found.reason.startswith("of 2 findings with an interval Bonferroni's")
+    assert "rejects 2 at" in found.reason
+    nothing = judged(ENTRY["E6"], planted.evidence())
+    assert nothing.verdict == "not applicable"
