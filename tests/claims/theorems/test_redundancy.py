@@ -320,15 +320,18 @@ def test_codes_need_training_bytes_to_be_compared():
     assert "bytes of training text" in redundancy_on_model.measured_ratio(found).reason
 
 
-def duplicated(before, after, spread=0.0, copies=2.0):
-    base = {"target": "R", "variable": "D", "before": before, "amount": copies}
+def duplicated(before, after, spread=0.0):
+    """Interventions with 8 and 2 copies, of which the fewest count, and to nearest."""
     change = after - before
     ends = {"low": change - spread, "high": change + spread, "change": change}
-    kinds = ("duplication, stochastic", "duplication, rounded to nearest")
-    rows = [base | {"kind": kinds[0], "after": after} | ends]
-    rows += [
-        base | {"kind": kinds[1], "after": before, "low": 0, "high": 0, "change": 0}
-    ]
+    same = {"after": before, "low": 0.0, "high": 0.0, "change": 0.0}
+    kinds = (
+        ("duplication, stochastic", 8.0, same),
+        ("duplication, stochastic", 2.0, ends | {"after": after}),
+        ("duplication, rounded to nearest", 8.0, same),
+    )
+    base = {"target": "R", "variable": "D", "before": before}
+    rows = [base | {"kind": kind, "amount": m} | found for kind, m, found in kinds]
     return {"interventions": rows, "intervention_sentences": 8}
 
 
