@@ -9,8 +9,8 @@ from jaxdisp.stats.variance_components import row_variance
 
 def estimated(
     cells: Float[np.ndarray, "row column"],
-    groups: Int[np.ndarray, " row"],
-    clusters: Int[np.ndarray, " column"],
+    groups: Int[np.ndarray, " member"],
+    clusters: Int[np.ndarray, " place"],
 ) -> Components:
     """Estimates the standard deviations of the parts of a cell.
 

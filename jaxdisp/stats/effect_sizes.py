@@ -83,7 +83,7 @@ def pooled(
 
 def paired(
     one: Float[np.ndarray, " pair"],
-    other: Float[np.ndarray, " pair"],
+    other: Float[np.ndarray, " partner"],
     *,
     level: float = 0.95,
 ) -> PairedEffects:
@@ -150,7 +150,7 @@ def correction(df: int) -> float:
 
 def correlation(
     x: Float[np.ndarray, " point"],
-    y: Float[np.ndarray, " point"],
+    y: Float[np.ndarray, " partner"],
     *,
     level: float = 0.95,
 ) -> Effect:

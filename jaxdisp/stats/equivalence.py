@@ -67,7 +67,7 @@ def margin_left(
 
 def paired(
     one: Float[np.ndarray, " pair"],
-    other: Float[np.ndarray, " pair"],
+    other: Float[np.ndarray, " partner"],
     *,
     margin: float,
     alpha: float = 0.05,
@@ -210,7 +210,7 @@ def of_interval(
 
 
 def _decided(
-    estimate: float, error: float, df: float, margin: float, alpha: float
+    estimate: float, error: float, df: float | int, margin: float, alpha: float
 ) -> Equivalence:
     if not 0 < alpha < 0.5:
         raise ValueError(f"alpha must be above 0 and below 0.5, got {alpha:g}")

@@ -51,7 +51,7 @@ def simes(p_values: Float[np.ndarray, " test"]) -> float:
 
 
 def hierarchical(
-    p_values: Float[np.ndarray, " test"], numbers: Int[np.ndarray, " test"]
+    p_values: Float[np.ndarray, " test"], numbers: Int[np.ndarray, " member"]
 ) -> Float[np.ndarray, " test"]:
     """Corrects p-values of several families, chosen before they are looked into.
 

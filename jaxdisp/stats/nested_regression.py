@@ -37,8 +37,8 @@ class Nested:
 
 def compare(
     features: Float[np.ndarray, "point feature"],
-    further: Float[np.ndarray, "point extra"],
-    response: Float[np.ndarray, " point"],
+    further: Float[np.ndarray, "row extra"],
+    response: Float[np.ndarray, " response"],
 ) -> Nested:
     """Compares least squares with and without further features.
 
