@@ -93,8 +93,8 @@ def sampled(
     rearrangements(clusters, exchange=exchange)
     of_cluster, of_row = jax.random.split(key)
     rows, found = _rows(clusters), np.empty((draws, len(clusters)), np.int64)
-    bits = np.asarray(jax.random.bits(of_cluster, (draws, len(rows))))
-    mixed = np.asarray(jax.random.bits(of_row, (draws, len(clusters))))
+    bits = np.asarray(jax.random.bits(of_cluster, (draws, len(rows)), np.uint32))
+    mixed = np.asarray(jax.random.bits(of_row, (draws, len(clusters)), np.uint32))
     for numbers in _alike(clusters):
         table = np.array([rows[number] for number in numbers])
         blocks = table[np.argsort(bits[:, numbers], axis=1)]

@@ -268,7 +268,7 @@ def _by_scipy(
         vectorized=True,
         n_resamples=plan.draws,
         alternative=plan.alternative,
-        rng=int(np.asarray(jax.random.bits(plan.key))),
+        rng=int(np.asarray(jax.random.bits(plan.key, dtype=np.uint32))),
     )
     return outcome(
         plan,
