@@ -305,8 +305,8 @@ THEOREMS = (
         counterexample=_order_by_bits,
         statement="a*_1 > a*_2 if and only if G_1(a*_2) > c a*_2; it suffices that "
         "|X_1| exceeds |X_2| in the increasing convex order. Two different laws of one "
-        "variance are never so ordered, so that an order by kurtosis has to depend on "
-        "the word length.",
+        "variance are never so ordered: each needs the larger threshold at some c, so "
+        "that no order by kurtosis holds at every c.",
         check=_check_comparison,
         on_model=clipping_findings.orders,
     ),

@@ -78,6 +78,11 @@ def test_bound_of_the_notes_is_below_what_any_code_can_do():
     assert found["equal steps"] == pytest.approx(0.01154, abs=5e-6)
     assert found["best levels"] == pytest.approx(0.00950, abs=2e-5)  # not settled
     assert found["claimed"] < found["shannon"] < found["best levels"]
+    most = [
+        found[f"most R + delta, {name}"]
+        for name in ("equal steps", "best levels", "shannon")
+    ]
+    np.testing.assert_allclose(most, [1.015, 1.233, 3], atol=2e-3)  # not settled
 
 
 def test_ratio_of_readouts_is_below_what_the_notes_say():
