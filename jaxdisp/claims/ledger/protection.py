@@ -53,9 +53,10 @@ def protected(evidence: Evidence) -> dict[str, Any]:
         evidence: of one model of at least 5 layers whose training text is known.
 
     Returns:
-        `sets`; `languages` and, in `by_language`, what each loses with nothing and with the
-        notes' three layers protected; by measure three lists over schemes, estimate, low and high, of `n`
-        texts; `behind` and `wider` alike over `CHOSEN`, of `n_judging` texts.
+        `sets`; `languages` and, in `by_language`, what each loses with nothing and with
+        the notes' three layers protected; by measure three lists over schemes,
+        estimate, low and high, of `n` texts; `behind` and `wider` alike over `CHOSEN`,
+        of `n_judging` texts.
 
     Raises:
         ValueError: if there are fewer layers, or the amounts of text are not known.
