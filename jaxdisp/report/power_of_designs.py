@@ -25,6 +25,8 @@ model at 4 bits, by `design_components.estimated` of 128 sentences in 16 languag
 PER_TEXT = 8
 OVER: dict[str, Over] = {"languages": "rows", "texts": "clusters"}
 USUAL_POWER = 0.8
+MOST_NUMBERS = 4 * 10**9
+"""Half a minute or so of drawing."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,17 +94,7 @@ def results(asked: "Asked") -> dict[str, Any]:
 
 
 def _study(asked: "Asked") -> Study:
-    if asked.over not in (None, *OVER):
-        raise ValueError(f"--over is {asked.over!r}; allowed are languages, texts")
-    if asked.disparity is not None and not math.isfinite(asked.disparity):
-        raise ValueError(f"--disparity must be finite, got {asked.disparity:g}")
-    complete = None not in (asked.languages, asked.sentences, asked.disparity)
-    if complete and asked.power is not None:
-        raise ValueError(
-            "--languages, --sentences and --disparity give the power: leave out --power"
-        )
-    if asked.per_text is not None and asked.per_text < 1:
-        raise ValueError(f"--sentences-per-text must be at least 1: {asked.per_text}")
+    _check(asked)
     wanted = asked.powers
     assumed = [
         f"SD {name.replace('_', ' ')} {value:g} nats (--{name.replace('_', '-')})"
@@ -134,6 +126,26 @@ def _study(asked: "Asked") -> Study:
     )
 
 
+def _check(asked: "Asked") -> None:
+    if asked.over not in (None, *OVER):
+        raise ValueError(f"--over is {asked.over!r}; allowed are languages, texts")
+    if asked.disparity is not None and not math.isfinite(asked.disparity):
+        raise ValueError(f"--disparity must be finite, got {asked.disparity:g}")
+    complete = None not in (asked.languages, asked.sentences, asked.disparity)
+    if complete and asked.power is not None:
+        raise ValueError(
+            "--languages, --sentences and --disparity give the power: leave out --power"
+        )
+    if asked.per_text is not None and asked.per_text < 1:
+        raise ValueError(f"--sentences-per-text must be at least 1: {asked.per_text}")
+    for name, value in asked.deviations.items():
+        if value is not None and not (value >= 0 and math.isfinite(value)):
+            raise ValueError(
+                f"--{name.replace('_', '-')} must be finite and at least 0 nats, got "
+                f"{value:g}"
+            )
+
+
 def _deviation(asked: "Asked", name: str) -> float:
     given = asked.deviations.get(name)
     return ASSUMED[name] if given is None else given
@@ -150,14 +162,26 @@ def _texts(sentences: int, study: Study) -> int:
 
 
 def _design(languages: int, texts: int, study: Study) -> Design:
-    if languages < 2:
-        raise ValueError(f"two groups need at least 2 languages, got {languages}")
+    fewest = 3 if study.over == "rows" else 2
+    if languages < fewest:
+        raise ValueError(
+            f"two groups of languages need at least {fewest} in all, got {languages}"
+        )
+    if texts < 2 and study.over == "clusters":
+        raise ValueError(f"a disparity over texts needs at least 2 texts, got {texts}")
     return Design(
         rows=design_size.halves(languages), clusters=texts, per_cluster=study.per_text
     )
 
 
 def _simulated(design: Design, study: Study) -> design_power.Simulated:
+    numbers = 2 * sum(design.rows) * design.clusters * study.draws
+    if numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"{study.draws} studies of {sum(design.rows)} languages and "
+            f"{design.clusters} texts are too many to simulate: take fewer --draws, or "
+            "a larger --disparity"
+        )
     return design_power.simulated(
         design,
         study.components,
