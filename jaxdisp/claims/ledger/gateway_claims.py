@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from jaxdisp.claims.evidence import Evidence
 from jaxdisp.claims.finding import Claim, Finding, judge
-from jaxdisp.claims.ledger import protection
+from jaxdisp.claims.ledger import norm_products, protection
 from jaxdisp.claims.ledger import published_runs as published
 from jaxdisp.claims.ledger.entry import Entry, Recomputed
 from jaxdisp.claims.ledger.recorded import REPOSITORY, recorded
@@ -277,9 +277,7 @@ _C14 = dataclasses.replace(
         }
     ),
     recompute=_gains,
-    on_model=lambda evidence: dataclasses.replace(
-        gateways_on_model.judge_propagation(evidence), id="C14"
-    ),
+    on_model=norm_products.judge_product,
 )
 _C15 = dataclasses.replace(
     _C12,

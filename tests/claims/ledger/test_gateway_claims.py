@@ -11,14 +11,31 @@ import numpy as np
 import pytest
 
 from jaxdisp.claims import losses
-from jaxdisp.claims.ledger import gateway_claims, protection, score_claims
+from jaxdisp.claims.ledger import (
+    gateway_claims,
+    norm_products,
+    protection,
+    score_claims,
+)
 from jaxdisp.claims.ledger.judgement import judged
+from jaxdisp.models.model import full_weight
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.search import lattice
 from tests.claims import twelve
 from tests.claims.ledger import planted
 
 ENTRY = {entry.id: entry for entry in (*gateway_claims.ENTRIES, *score_claims.ENTRIES)}
+
+
+@ft.cache
+def twelve_layers():
+    def change(arrays):
+        for name in arrays:
+            # enough for rounding one layer to cost something
+            if ".weight" in name and "ln" not in name and "h." in name:
+                arrays[name] = arrays[name] * 3.0
+
+    return twelve.subject(change)
 
 
 def notes_importance(layer, *, low):
@@ -115,6 +132,30 @@ def test_the_score_prefers_losses_that_are_alike(ratio, said):
     assert one.estimate == pytest.approx(-0.5 * math.log(4 / ratio))
 
 
+@pytest.mark.parametrize(("gain", "said"), [(5.5, "holds"), (0.5, "fails")])
+def test_a_gain_is_compared_with_the_product_of_norms(gain, said):
+    kept = {
+        "gains of errors": {"first": [gain, gain - 0.1, gain + 0.1], "texts": 9},
+        "norms of layers": {"log_norm": [9.0] + [0.5] * 11},
+    }
+    found = judged(ENTRY["C14"], planted.evidence(kept, of=twelve_layers()))
+    assert found.verdict == said
+    assert "the product of 11 norms is 2.4e+02" in found.reason
+
+
+def test_norms_are_largest_singular_values():
+    model = twelve_layers().model
+    found = norm_products.norms(planted.evidence(of=twelve_layers()))["log_norm"]
+    of_layer = [
+        np.log(np.sqrt(np.linalg.eigvalsh(w @ w.T).max()))
+        for tensor in model.architecture.tensors(model.config)
+        if tensor.stacked and tensor.role == "matrix"
+        for w in [np.asarray(full_weight(model, tensor.path), np.float64)[4]]
+        for w in [w.reshape(-1, w.shape[-1])]
+    ]
+    assert found[4] == pytest.approx(np.mean(of_layer))
+
+
 def test_kept_information_is_that_of_gaussian_determinants():
     best = {2.0: [], 10.0: []}
     for layer in range(12):
@@ -133,7 +174,7 @@ def test_kept_information_is_that_of_gaussian_determinants():
 def test_few_layers_are_not_measured():
     known = planted.evidence()
     assert known.subject.model.config.n_layers == 3
-    for name in ("C15", "C16", "C18", "C19"):
+    for name in ("C14", "C15", "C16", "C18", "C19"):
         found = judged(ENTRY[name], known)
         assert found.verdict == "not applicable"
         assert found.reason == "needs at least 5 layers, got 3"
@@ -178,17 +219,6 @@ def test_measures_of_schemes_are_means_over_sentences():
     )
     gap = (low - high)[0] - (low - high)[1:3]
     np.testing.assert_allclose(rivals["wider"].estimate, gap, atol=2e-6)
-
-
-@ft.cache
-def twelve_layers():
-    def change(arrays):
-        for name in arrays:
-            # enough for rounding one layer to cost something
-            if ".weight" in name and "ln" not in name and "h." in name:
-                arrays[name] = arrays[name] * 3.0
-
-    return twelve.subject(change)
 
 
 def of_twelve(training_bytes):
