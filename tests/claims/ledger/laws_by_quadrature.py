@@ -1,6 +1,7 @@
 """Errors of quantizers by numerical integration: an oracle that shares no code."""
 
 import functools as ft
+import itertools
 
 import numpy as np
 from scipy import integrate, optimize, stats
@@ -35,7 +36,7 @@ def integral(function, low, high, points=()):
     inner = [low, *(point for point in points if low < point < high), high]
     return sum(
         integrate.quad(function, a, b, epsabs=1e-13, epsrel=1e-11, limit=400)[0]
-        for a, b in zip(inner[:-1], inner[1:], strict=True)
+        for a, b in itertools.pairwise(inner)
     )
 
 

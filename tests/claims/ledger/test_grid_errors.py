@@ -69,10 +69,10 @@ def test_weights_of_two_values_have_seven_best_thresholds():
     minima = (inner < errors[:-2]) & (inner < errors[2:]) & (inner < 1e-9)
     assert np.sum(minima) == 7
     assert (
-        7.0
-        == oracle.recorded(claims.ENTRIES, "A7")[
+        oracle.recorded(claims.ENTRIES, "A7")[
             "weights of +1 and -1: minima of value 0"
         ][0]
+        == 7.0
     )
     between = [
         max(errors[(places > 7 / (k + 1)) & (places < 7 / k)]) for k in range(1, 7)
