@@ -78,13 +78,13 @@ def test_traces_of_second_moments():
             jnp.asarray(mask),
         )
         second = np.asarray(moments[path], np.float64)
-        change = np.asarray(decoder.leaf(version, path), np.float64) - np.asarray(
-            decoder.leaf(model.params, path), np.float64
-        )
-        expected = np.einsum("lio,lij,ljo->l", change, second, change)
-        np.testing.assert_allclose(
-            sums[path].error[:, language, 0], expected, rtol=1e-4
-        )
+        weight = np.asarray(decoder.leaf(model.params, path), np.float64)
+        change = np.asarray(decoder.leaf(version, path), np.float64) - weight
+        for name, matrix in (("error", change), ("power", weight)):
+            expected = np.einsum("lio,lij,ljo->l", matrix, second, matrix)
+            np.testing.assert_allclose(
+                getattr(sums[path], name)[:, language, 0], expected, rtol=1e-4
+            )
 
 
 def test_no_change_is_no_error():

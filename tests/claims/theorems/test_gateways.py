@@ -266,6 +266,9 @@ def test_draws_are_means_over_resampled_texts():
     np.testing.assert_allclose(
         found.everything[0], (nats.everything - nats.full).mean(axis=1), rtol=1e-12
     )
+    np.testing.assert_allclose(
+        found.spared[0], (nats.spared - nats.full).mean(axis=2), rtol=1e-12
+    )
     assert found.spared.shape == found.alone.shape == (2001, *nats.alone.shape[:2])
     spread = found.alone[1:].mean(axis=0) - found.alone[0]
     # 2000 draws of at most 8 texts
