@@ -97,7 +97,7 @@ def bootstrap_intervals(
 
     A result's `caution` follows the coverage in `benchmarks/interval_coverage.py`: with
     few rows or clusters take expanded or studentized, the latter of a correlation as
-    atanh, whose error does not depend on it; nothing helps a mean of lognormal rows.
+    atanh, whose error does not depend on it; nothing helps a mean of 40 lognormal rows.
     Clusters of n_c rows count as `(sum_c n_c)^2 / sum_c n_c^2` of one size.
 
     Args:

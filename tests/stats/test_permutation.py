@@ -390,3 +390,15 @@ LABELS = np.array([True, True, False, False, False])
 def test_refuses(test, message):
     with pytest.raises(ValueError, match=message):
         test()
+
+
+def test_draws_never_have_a_p_value_of_zero():
+    drawn = normal(17, 99)
+    assert p_value(drawn, 9.0, "greater", exact=False) == pytest.approx(1 / 100)
+    assert p_value(drawn, 9.0, "less", exact=False) == 1.0
+    assert p_value(drawn, 9.0, "two-sided", exact=False) == pytest.approx(2 / 100)
+    # of all rearrangements the data are one
+    assert p_value(drawn, float(drawn.max()), "greater", exact=True) == 1 / 99
+    x = normal(18, 12)
+    found = correlation_test(x, x, clusters=FAMILIES, key=KEY, draws=999)
+    assert found.p_value == found.smallest_p == 2 / 1000
