@@ -45,7 +45,7 @@ def test_finds_the_least_number_that_is_enough(first, enough):
 
     def shown(n):
         tried.append(n)
-        return float(n >= enough)
+        return 0.5 * n / enough  # exactly 0.5 there
 
     assert least_number(shown, 0.5, first=first) == max(first, enough)
     assert min(tried) >= first
