@@ -408,6 +408,10 @@ def test_what_means_of_redundancy_leave_out():
     np.testing.assert_allclose(
         found.estimate, np.mean(np.mean(r, 1) * np.mean(1 / r, 1) - 1)
     )
+    each = np.mean(r, 1) * np.mean(1 / r, 1) - 1
+    # the jackknife of a mean is Student's interval
+    expected = stats.ttest_1samp(each, 0).confidence_interval()
+    np.testing.assert_allclose(found.interval, expected)
     assert (found.verdict, found.n) == ("holds", 6)  # R varies by 5 %
     wide = np.exp(1.5 * causes_block.normals(1, 6, 12))
     assert said("T4c", units=causes_block.units(R=wide)).verdict == "fails"
@@ -439,6 +443,9 @@ def test_the_falsifier_against_plain_correlations():
         "fails"
     )
     assert said("T4e", units=causes_block.units(R=a, D=table("D"))).verdict == "holds"
+    # a link of either sign is a link
+    turned = said("T4e", units=causes_block.units(R=1 - a, D=table("D")))
+    assert turned.verdict == "holds"
 
 
 @pytest.mark.parametrize("link", ["log", "linear"])
