@@ -9,6 +9,7 @@ nearest level, so that with the borders halfway between magnitudes
 
 import functools as ft
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -110,7 +111,7 @@ def best_uniform(
         return float(distortion(step * numbers, shape, family=family))
 
     # the tolerance is relative to the step; the error is flat at its minimum
-    found = optimize.minimize_scalar(
+    found: Any = optimize.minimize_scalar(
         error,
         bounds=(0.4 * near, 2.0 * near),
         method="bounded",

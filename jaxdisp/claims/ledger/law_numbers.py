@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import special
 
 from jaxdisp.quant import additive_noise, expected_error, kurtosis_clipping, laws
 from jaxdisp.quant.additive_noise import Step
@@ -209,5 +210,4 @@ def gaussian_points(n: int) -> np.ndarray:
 
     Reference: our own definition.
     """
-    with jax.enable_x64(True):
-        return np.asarray(jax.scipy.special.ndtri((jnp.arange(n) + 0.5) / n))
+    return special.ndtri((np.arange(n) + 0.5) / n)

@@ -217,7 +217,10 @@ def check_identification(key: PRNGKeyArray, n: int) -> Check:
 
 
 def confounded_example() -> Chain:
-    """The chain of the notes' coefficients with a common cause of T and D."""
+    """Returns the chain of the notes' coefficients with a common cause of T and D.
+
+    Reference: our own definition, with coefficients of the notes' theorem 4.
+    """
     return Chain(
         chain=np.array([[0.92, 0.85, -1.0]]),
         common=np.array([[1.0, 0.0, 0.0, 1.0]]),

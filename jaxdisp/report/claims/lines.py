@@ -9,7 +9,7 @@ from jaxdisp.report.claims.rows import Row
 from jaxdisp.report.hypotheses.lines import estimate
 
 WIDTH = 110
-STATEMENT = 64
+STATEMENT, ASKED, MEASURED = 64, 34, 34
 FULL = 3
 """Up to so many claims are shown with all that is known of them."""
 
@@ -30,11 +30,16 @@ def lines(rows: Sequence[Row]) -> list[str]:
     words = tuple(range(len(found["header"])))
     shown = [tables.aligned(found["header"], found["cells"], words=words), ""]
     shown += textwrap.wrap(found["tally"], WIDTH)
-    if rows[0]["data_verdict"] is None:
-        shown.append(
-            "jaxdisp claims --id A1 shows one in full; --model embedded, or another, "
-            "judges all by data."
+    more = (
+        "jaxdisp claims --id A1 shows one in full; --model embedded, or another, judges "
+        "all by data."
+    )
+    if rows[0]["data_verdict"] is not None:
+        more = (
+            "*: of what data can say of the claim. A theorem is true of every model; what "
+            "is judged is what it was to explain. --id A1 shows one in full."
         )
+    shown += textwrap.wrap(more, WIDTH)
     return shown
 
 
@@ -49,17 +54,34 @@ def listed(rows: Sequence[Row]) -> Row:
     with_data = rows[0]["data_verdict"] is not None
     header = ("claim", "statement", "verdict", "ground")
     if with_data:
-        header = (*header[:3], "on this model", "estimate [95 %]", "unit")
-    cells = [_cells(row, with_data=with_data) for row in rows]
+        header = ("claim", "statement", "without data", "on this model", "measured")
+    cells = [_judged(row) if with_data else _known(row) for row in rows]
     return {"header": header, "cells": cells, "tally": tally(rows)}
 
 
-def _cells(row: Row, *, with_data: bool) -> list[str]:
-    statement = textwrap.shorten(row["statement"], STATEMENT, placeholder=" ...")
-    first = [row["id"], statement, row["verdict"]]
-    if not with_data:
-        return [*first, row["ground"]]
-    return [*first, row["data_verdict"], estimate(row["data"]), row["data"]["unit"]]
+def _known(row: Row) -> list[str]:
+    statement = _shortened(row["statement"], STATEMENT)
+    return [row["id"], statement, row["verdict"], row["ground"]]
+
+
+def _judged(row: Row) -> list[str]:
+    """A theorem holds of every model: shown is what is asked of this one."""
+    found, theorem = row["data"], row["statement"] == row["correct"]
+    asked = found["statement"] if theorem else row["statement"]
+    measured = "-"
+    if found["estimate"] is not None:
+        measured = f"{estimate(found)} {found['unit']}"
+    return [
+        row["id"],
+        _shortened(asked, ASKED),
+        "(theorem)" if theorem else row["verdict"],
+        row["data_verdict"] + ("" if asked == found["statement"] else "*"),
+        _shortened(measured, MEASURED),
+    ]
+
+
+def _shortened(text: str, width: int) -> str:
+    return textwrap.shorten(text, width, placeholder=" ...")
 
 
 def _full(row: Row) -> list[str]:
@@ -68,15 +90,18 @@ def _full(row: Row) -> list[str]:
         ("statement", row["statement"]),
         ("source", row["source"]),
         ("verdict", f"{row['verdict']} ({row['ground']})"),
-        ("correct", row["correct"]),
         ("known by", row["check"]),
         ("numbers", "; ".join(_number(value) for value in row["values"])),
         ("test", row["test"]),
     ]
+    if row["correct"] != row["statement"]:
+        parts.insert(3, ("correct", row["correct"]))
     if row["data"] is not None:
         found = row["data"]
         measured = "" if found["estimate"] is None else f", {estimate(found)} "
         measured += "" if found["estimate"] is None else found["unit"]
+        if found["statement"] != row["statement"]:
+            parts.append(("asked of this model", found["statement"]))
         parts.append(("on this model", f"{row['data_verdict']}{measured}"))
         parts.append(("because", found["reason"]))
     shown = [row["id"]]

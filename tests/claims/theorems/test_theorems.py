@@ -39,7 +39,8 @@ def test_every_theorem_is_reversed_by_a_mutation():
 
 @pytest.mark.parametrize("theorem", THEOREMS, ids=IDS)
 def test_it_is_complete(theorem):
-    assert theorem.title and theorem.statement.endswith(".")
+    assert theorem.title
+    assert theorem.statement.endswith(".")
     assert bool(theorem.claimed) == bool(theorem.failed_step)
     assert (theorem.on_model is None) == bool(theorem.no_data)
     if theorem.counterexample is not None:
