@@ -116,6 +116,17 @@ def _named(entry: Entry, name: str) -> bool:
     return entry.id.lower() == name
 
 
+def section(name: str) -> str:
+    """Says what the section of a claim is about.
+
+    Args:
+        name: id of an entry.
+
+    Reference: our own definition.
+    """
+    return SECTIONS.get(name[0], "Theorems in place of the notes'")
+
+
 def test_of(entry: Entry) -> str:
     """Names the test that computes an entry anew, as pytest takes it.
 

@@ -4,6 +4,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
+from jaxdisp.claims.ledger import registry
 from jaxdisp.report import tables
 from jaxdisp.report.claims.rows import Row
 from jaxdisp.report.hypotheses.lines import estimate
@@ -31,13 +32,13 @@ def lines(rows: Sequence[Row]) -> list[str]:
     shown = [tables.aligned(found["header"], found["cells"], words=words), ""]
     shown += textwrap.wrap(found["tally"], WIDTH)
     more = (
-        "jaxdisp claims --id A1 shows one in full; --model embedded, or another, judges "
-        "all by data."
+        "jaxdisp claims --id A1 shows one in full; --model embedded, or another, "
+        "judges all by data."
     )
     if rows[0]["data_verdict"] is not None:
         more = (
-            "*: of what data can say of the claim. A theorem is true of every model; what "
-            "is judged is what it was to explain. --id A1 shows one in full."
+            "*: of what data can say of the claim. A theorem is true of every model; "
+            "what is judged is what it was to explain. --id A1 shows one in full."
         )
     shown += textwrap.wrap(more, WIDTH)
     return shown
@@ -141,7 +142,7 @@ def _counts(rows: Sequence[Row], field: str) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """Writes claims as a page of Markdown.
+    """Writes claims as a page of Markdown, by sections.
 
     Args:
         rows: of the ledger.
@@ -149,7 +150,7 @@ def markdown(rows: Sequence[Row]) -> str:
     Reference: our own definition.
     """
     with_data = bool(rows) and rows[0]["data_verdict"] is not None
-    header = ["id", "statement of the notes", "verdict", "what is true", "numbers"]
+    header = ["id", "statement", "verdict", "what is true", "numbers"]
     header += ["on this model"] if with_data else []
     shown = [
         "# Every claim, and what is known of it",
@@ -161,19 +162,25 @@ def markdown(rows: Sequence[Row]) -> str:
         "`not applicable` are those that were put in by construction, that nothing "
         "reproduces, or that are someone else's. `jaxdisp claims --id A1` shows one "
         "with its source and test, `jaxdisp claims --model M` judges all by a model.",
-        "",
-        _line(header),
-        _line(["---"] * len(header)),
     ]
+    section = None
     for row in rows:
-        numbers = "; ".join(_number(value) for value in row["values"])
-        cells = [row["id"], row["statement"], f"{row['verdict']} ({row['ground']})"]
-        cells += [row["correct"], numbers]
-        if with_data:
-            found = row["data"]
-            cells.append(f"{row['data_verdict']}: {found['reason']}")
-        shown.append(_line([_escaped(cell) for cell in cells]))
+        if (named := registry.section(row["id"])) != section:
+            section = named
+            shown += ["", f"## {section}", ""]
+            shown += [_line(header), _line(["---"] * len(header))]
+        shown.append(_line([_escaped(cell) for cell in _written(row)]))
     return "\n".join(shown) + "\n"
+
+
+def _written(row: Row) -> list[str]:
+    numbers = "; ".join(_number(value) for value in row["values"])
+    true = "-" if row["correct"] == row["statement"] else row["correct"]
+    cells = [row["id"], row["statement"], f"{row['verdict']} ({row['ground']})"]
+    cells += [true, numbers]
+    if row["data"] is not None:
+        cells.append(f"{row['data_verdict']}: {row['data']['reason']}")
+    return cells
 
 
 def _line(cells: Sequence[str]) -> str:
