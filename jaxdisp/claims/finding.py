@@ -89,13 +89,13 @@ def judge(
         raise ValueError(f"{claim.id}: an interval of [{low}, {high}] is none")
     verdict: Verdict = "inconclusive"
     if high < claim.least:
-        verdict, why = "fails", f"all of it is below {claim.least:g}"
+        verdict, why = "fails", f"all of it is below {claim.least:.3g}"
     elif low > claim.support and control is None:
-        verdict, why = "holds", f"all of it is above {claim.support:g}"
+        verdict, why = "holds", f"all of it is above {claim.support:.3g}"
     elif low > claim.support:
         why = f"but the control shows it as well: {control}"
     else:
-        why = f"it does not exclude {claim.support:g}; {_shown(claim, low, high)}"
+        why = f"it does not exclude {claim.support:.3g}; {_shown(claim, low, high)}"
     return Finding(
         id=claim.id,
         statement=claim.statement,
@@ -119,7 +119,7 @@ def _shown(claim: Claim, low: float, high: float) -> str:
     more = (effect / claim.most) ** 2
     return (
         f"it takes about {more:.2g} times as many to show, four times in five, what is "
-        f"within {claim.most:g}"
+        f"within {claim.most:.3g}"
     )
 
 

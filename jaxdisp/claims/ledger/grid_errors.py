@@ -166,8 +166,14 @@ def _judge_a7(evidence: Evidence) -> Finding:
         A7,
         facts["bulge"],
         (-np.inf, 1e-6),
-        f"{min(minima)} to {max(minima)} minima in what was looked at",
+        f"{_counted(min(minima), max(minima))} in the range that was looked at",
     )
+
+
+def _counted(least: int, most: int) -> str:
+    if least == most == 1:
+        return "one minimum"
+    return f"{least} to {most} minima"
 
 
 ENTRIES = (

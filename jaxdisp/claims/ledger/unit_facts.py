@@ -30,8 +30,7 @@ METHOD = (
 
 ONE_NUMBER = Claim(
     id="U1",
-    statement="The ratio of per cent of perplexity says how many times as much a "
-    "language loses.",
+    statement="The ratio of per cent of perplexity is the ratio of losses.",
     source="research notes; quant-disparity repository",
     unit="what is left of ln 1.25 from the ratio in nats per sentence",
     method=METHOD,
@@ -182,7 +181,10 @@ def one_number(evidence: Evidence, unit: str = "sentence") -> Finding:
     logs = log_ratios(measured(evidence))
     apart = (logs["perplexity"] - logs[unit])[:, 0]
     claim = dataclasses.replace(
-        ONE_NUMBER, unit=f"what is left of ln 1.25 from the ratio in nats per {unit}"
+        ONE_NUMBER,
+        statement="The ratio of per cent of perplexity says how many times as much a "
+        f"language loses per {unit}.",
+        unit=f"what is left of ln 1.25 from the ratio in nats per {unit}",
     )
     return _near(claim, apart, _said(logs, "none"))
 

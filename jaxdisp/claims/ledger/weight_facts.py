@@ -225,8 +225,14 @@ def spread(
         n=found.size,
         method=claim.method,
         verdict=verdict,
-        reason=f"{remark}; {inside} of {found.size} are from {least:.3g} to {most:.3g}",
+        reason=f"{remark}; {inside} of {found.size} are {_within(least, most)}",
     )
+
+
+def _within(least: float, most: float) -> str:
+    if np.isinf(least):
+        return f"at most {most:.3g}"
+    return f"from {least:.3g} to {most:.3g}"
 
 
 def over_layers(
