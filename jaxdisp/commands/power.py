@@ -96,7 +96,7 @@ def power(
     two groups of languages (--languages, --sentences). The first two are exact, the
     last is simulated and compared with what is exact.
     """
-    from jaxdisp.report import power_lines
+    from jaxdisp.report import power_lines, power_questions
 
     deviations = {
         "between_languages": between_languages,
@@ -108,7 +108,7 @@ def power(
         console.keep_compiled()
     try:
         found = power_lines.results(
-            power_lines.Asked(
+            power_questions.Asked(
                 rho=rho,
                 n=n,
                 power=wanted,

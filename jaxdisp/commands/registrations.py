@@ -16,6 +16,7 @@ NOT_RESULTS = ("output", "as_json", "overwrite", "registered")
 
 
 def register(
+    context: Context,
     plan: Annotated[
         pathlib.Path,
         typer.Argument(help="The study: YAML with hypotheses and how they are tested."),
@@ -51,7 +52,8 @@ def register(
                 )
         else:
             asked = read_plan(plan)
-            options = _options_of(plan, asked)
+            group: Any = context.parent  # the command line, which knows `run`
+            options = _options_of(plan, asked, group.command.commands["run"])
             hashes = _hashes(run_options(options))
             found = record.freeze(asked, options, hashes)
             record.write(output, found)
@@ -102,13 +104,10 @@ def _is_given(context: Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _options_of(path: pathlib.Path, plan: "Registered") -> dict[str, Any]:
+def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[str, Any]:
     """All options of the run that a plan asks for, checked as the command's are."""
     from jaxdisp.claims import registry
-    from jaxdisp.cli import app
 
-    group: Any = typer.main.get_command(app)
-    command = group.commands["run"]
     known = {parameter.name: parameter for parameter in command.params}
     own = {"seed", "corpus", "help"}
     tested = dict.fromkeys(registry.owner(name) for name, _ in plan.hypotheses)

@@ -3,15 +3,13 @@
 import dataclasses
 import functools as ft
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 
+from jaxdisp.report.power_questions import Asked
 from jaxdisp.stats import design_power, design_size, t_test_power
 from jaxdisp.stats.design_power import Components, Design, Over, Share
-
-if TYPE_CHECKING:
-    from jaxdisp.report.power_lines import Asked
 
 ASSUMED = {
     "between_languages": 0.65,
@@ -43,7 +41,7 @@ class Study:
     assumed: tuple[str, ...]
 
 
-def results(asked: "Asked") -> dict[str, Any]:
+def results(asked: Asked) -> dict[str, Any]:
     """Answers what is asked of a design of languages and sentences.
 
     Definition: with both and a disparity, its power; with both alone, the smallest
@@ -93,7 +91,7 @@ def results(asked: "Asked") -> dict[str, Any]:
     return found | _size(asked, study)
 
 
-def _study(asked: "Asked") -> Study:
+def _study(asked: Asked) -> Study:
     _check(asked)
     wanted = asked.powers
     assumed = [
@@ -126,7 +124,7 @@ def _study(asked: "Asked") -> Study:
     )
 
 
-def _check(asked: "Asked") -> None:
+def _check(asked: Asked) -> None:
     if asked.over not in (None, *OVER):
         raise ValueError(f"--over is {asked.over!r}; allowed are languages, texts")
     if asked.disparity is not None and not math.isfinite(asked.disparity):
@@ -146,7 +144,7 @@ def _check(asked: "Asked") -> None:
             )
 
 
-def _deviation(asked: "Asked", name: str) -> float:
+def _deviation(asked: Asked, name: str) -> float:
     given = asked.deviations.get(name)
     return ASSUMED[name] if given is None else given
 
@@ -219,7 +217,7 @@ def _smallest(
     return found
 
 
-def _size(asked: "Asked", study: Study) -> dict[str, Any]:
+def _size(asked: Asked, study: Study) -> dict[str, Any]:
     """How many languages, or sentences, by simulation and for normal parts."""
     disparity = asked.disparity or 0.0
     if asked.languages is None:
@@ -263,7 +261,7 @@ def _size(asked: "Asked", study: Study) -> dict[str, Any]:
     return {f"{name}_for_power": found}
 
 
-def _check_attainable(asked: "Asked", study: Study) -> None:
+def _check_attainable(asked: Asked, study: Study) -> None:
     """Refuses what no number of sentences can show: languages differ too much."""
     if study.over == "clusters" or not study.components.rows:
         return
