@@ -1,5 +1,6 @@
 """What was inferred of causes, as a run records it, read for claims."""
 
+import dataclasses
 import functools as ft
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +9,14 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdisp.claims.evidence import Evidence, Judge
-from jaxdisp.claims.finding import Claim, Finding, Verdict, judge, not_applicable
+from jaxdisp.claims.finding import (
+    Claim,
+    Finding,
+    Verdict,
+    concluded,
+    judge,
+    not_applicable,
+)
 from jaxdisp.result import result
 from jaxdisp.stats import within_groups
 from jaxdisp.stats.jackknife import jackknife_interval
@@ -297,15 +305,8 @@ def compared_with(
     else:
         verdict, why = "inconclusive", "the interval does not leave out"
     given = f"{value:g} -/+ {margin:g}" if margin else f"{value:g}"
-    return Finding(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
+    return dataclasses.replace(
+        concluded(claim, verdict, f"{remark}; {why} {given}", n),
         estimate=float(estimate),
-        unit=claim.unit,
         interval=(float(low), float(high)),
-        n=n,
-        method=claim.method,
-        verdict=verdict,
-        reason=f"{remark}; {why} {given}",
     )

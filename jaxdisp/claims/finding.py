@@ -55,6 +55,31 @@ class Claim:
     most: float = math.inf
 
 
+def concluded(claim: Claim, verdict: Verdict, reason: str, n: int) -> Finding:
+    """Writes what is concluded of a claim, without a number.
+
+    Args:
+        claim: with its statement, unit and method.
+        verdict: the conclusion.
+        reason: what decided it.
+        n: how many units it rests on.
+
+    Reference: our own definition.
+    """
+    return Finding(
+        id=claim.id,
+        statement=claim.statement,
+        source=claim.source,
+        estimate=None,
+        unit=claim.unit,
+        interval=None,
+        n=n,
+        method=claim.method,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
 def judge(
     claim: Claim,
     estimate: float,
@@ -96,17 +121,11 @@ def judge(
         why = f"but the control shows it as well: {control}"
     else:
         why = f"it does not exclude {claim.support:.3g}; {_shown(claim, low, high)}"
-    return Finding(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
+    found = concluded(claim, verdict, f"{remark}; {why}", n)
+    return dataclasses.replace(
+        found,
         estimate=float(estimate),
-        unit=claim.unit,
         interval=(float(low), float(high)),
-        n=n,
-        method=claim.method,
-        verdict=verdict,
-        reason=f"{remark}; {why}",
         bound=claim.support,
     )
 
@@ -146,15 +165,4 @@ def not_applicable(claim: Claim, n: int, reason: str) -> Finding:
 
     Reference: our own definition.
     """
-    return Finding(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
-        estimate=None,
-        unit=claim.unit,
-        interval=None,
-        n=n,
-        method=claim.method,
-        verdict="not applicable",
-        reason=reason,
-    )
+    return concluded(claim, "not applicable", reason, n)

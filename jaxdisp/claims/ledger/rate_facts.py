@@ -14,7 +14,7 @@ import numpy as np
 from jaxdisp.claims import losses, shannon_limit
 from jaxdisp.claims.evidence import Evidence
 from jaxdisp.claims.experiment import Subject
-from jaxdisp.claims.finding import Claim, Finding, judge
+from jaxdisp.claims.finding import Claim, Finding, concluded, judge
 from jaxdisp.claims.ledger.protection import sides_of
 from jaxdisp.claims.ledger.recorded import taken_over
 from jaxdisp.measure.language_clipping import clipped_tensors
@@ -255,18 +255,9 @@ def falling_ratio(evidence: Evidence) -> Finding:
         f"({same.reason}); that the loss falls with the share {share.verdict} "
         f"({share.reason})"
     )
-    return Finding(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
-        estimate=same.estimate,
-        unit=claim.unit,
-        interval=same.interval,
-        n=same.n,
-        method=claim.method,
-        verdict="fails" if refuted else ("inconclusive" if known else same.verdict),
-        reason=reason,
-    )
+    verdict = "fails" if refuted else ("inconclusive" if known else same.verdict)
+    found = concluded(claim, verdict, reason, same.n)
+    return dataclasses.replace(found, estimate=same.estimate, interval=same.interval)
 
 
 def spoilt(evidence: Evidence) -> Finding:

@@ -6,6 +6,7 @@ they are: the spread that is given is that over the matrices of the model, not a
 of sampling.
 """
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxdisp.claims.evidence import Evidence
 from jaxdisp.claims.experiment import Subject
-from jaxdisp.claims.finding import Claim, Finding, Verdict
+from jaxdisp.claims.finding import Claim, Finding, Verdict, concluded
 from jaxdisp.measure.language_clipping import clipped_tensors
 from jaxdisp.models import decoder
 from jaxdisp.models.model import full_weight
@@ -215,17 +216,11 @@ def spread(
     elif high < least or low > most:
         verdict = "fails"
     inside = int(np.sum((found >= least) & (found <= most)))
-    return Finding(
-        id=claim.id,
-        statement=claim.statement,
-        source=claim.source,
+    reason = f"{remark}; {inside} of {found.size} are {_within(least, most)}"
+    return dataclasses.replace(
+        concluded(claim, verdict, reason, found.size),
         estimate=float(np.median(found)),
-        unit=claim.unit,
         interval=(low, high),
-        n=found.size,
-        method=claim.method,
-        verdict=verdict,
-        reason=f"{remark}; {inside} of {found.size} are {_within(least, most)}",
     )
 
 
