@@ -27,6 +27,8 @@ TEMPLATE = """\
   th:first-child, td:first-child { text-align: left; }
   th { border-bottom: 1px solid #222; }
   tr.marked { background: #f3efe2; }
+  table.text th, table.text td { white-space: normal; text-align: left;
+                                 vertical-align: top; }
   img { max-width: 100%; }
   pre { font-size: 12px; overflow-x: auto; }
   .note { color: #555; }
@@ -131,7 +133,12 @@ languages; R, over how many channels a prediction is spread; D, what quantizatio
 {% if claims %}
 <h2>Every claim of the notes</h2>
 <p>{{ claims.tally }}</p>
-{{ table(claims.header, claims.cells) }}
+<table class="text"><tr>{% for cell in claims.header %}<th>{{ cell }}</th>{% endfor %}
+</tr>
+{% for row in claims.cells %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>
+<p class="note">{{ claims.remark }}</p>
 {% endif %}
 <h2>How this was made</h2>
 <p><code>jaxdisp {{ command }}</code></p>
@@ -181,7 +188,7 @@ def content(
         "registration": "\n".join(registration_lines(found["registration"]))
         if "registration" in found
         else "",
-        "claims": claim_lines.listed(found["claims"]) if "claims" in found else None,
+        "claims": claim_lines.in_full(found["claims"]) if "claims" in found else None,
     }
 
 

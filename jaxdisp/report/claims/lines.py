@@ -14,6 +14,12 @@ STATEMENT, ASKED, MEASURED = 64, 34, 34
 FULL = 3
 """Up to so many claims are shown with all that is known of them."""
 
+THEOREM = "(theorem)"
+MARKS = (
+    "*: of what data can say of the claim. A theorem is true of every model; what is "
+    "judged is what it was to explain."
+)
+
 VERDICTS = ("holds", "fails", "inconclusive", "not applicable")
 
 
@@ -36,10 +42,7 @@ def lines(rows: Sequence[Row]) -> list[str]:
         "judges all by data."
     )
     if rows[0]["data_verdict"] is not None:
-        more = (
-            "*: of what data can say of the claim. A theorem is true of every model; "
-            "what is judged is what it was to explain. --id A1 shows one in full."
-        )
+        more = f"{MARKS} --id A1 shows one in full."
     shown += textwrap.wrap(more, WIDTH)
     return shown
 
@@ -60,6 +63,38 @@ def listed(rows: Sequence[Row]) -> Row:
     return {"header": header, "cells": cells, "tally": tally(rows)}
 
 
+def in_full(rows: Sequence[Row]) -> Row:
+    """Writes the table of claims that a model judged, nothing shortened, for a page.
+
+    Args:
+        rows: of the ledger, judged by a model.
+
+    Returns:
+        `header`, `cells`, a `tally` in words, and a `remark` on marks.
+
+    Reference: our own definition.
+    """
+    cells = []
+    for row in rows:
+        name, _, known, found, _ = _judged(row)
+        asked = row["data"]["statement"] if known == THEOREM else row["statement"]
+        cells.append([name, asked, known, found, _measured(row), row["data"]["reason"]])
+    header = ("claim", "statement", "without data", "on this model", "measured")
+    return {
+        "header": (*header, "because"),
+        "cells": cells,
+        "tally": tally(rows),
+        "remark": MARKS,
+    }
+
+
+def _measured(row: Row) -> str:
+    found = row["data"]
+    if found["estimate"] is None:
+        return "-"
+    return f"{estimate(found)} {found['unit']}"
+
+
 def _known(row: Row) -> list[str]:
     statement = _shortened(row["statement"], STATEMENT)
     return [row["id"], statement, row["verdict"], row["ground"]]
@@ -69,15 +104,12 @@ def _judged(row: Row) -> list[str]:
     """A theorem holds of every model: shown is what is asked of this one."""
     found, theorem = row["data"], row["statement"] == row["correct"]
     asked = found["statement"] if theorem else row["statement"]
-    measured = "-"
-    if found["estimate"] is not None:
-        measured = f"{estimate(found)} {found['unit']}"
     return [
         row["id"],
         _shortened(asked, ASKED),
-        "(theorem)" if theorem else row["verdict"],
+        THEOREM if theorem else row["verdict"],
         row["data_verdict"] + ("" if asked == found["statement"] else "*"),
-        _shortened(measured, MEASURED),
+        _shortened(_measured(row), MEASURED),
     ]
 
 
