@@ -51,6 +51,10 @@ PLANS = {
     "option": (plan(bits="  bitz: 3"), "no option bitz of analysis; allowed are bits"),
     "own option": (plan(bits="  seed: 3"), "no option seed of analysis"),
     "value": (plan(bits="  bits: x"), "'--bits'"),
+    "number": (plan(bits="  3: 4"), "no option 3 of analysis; allowed are bits"),
+    "truth": (plan(bits="  bits: false"), "bits of analysis must be a value, got Fal"),
+    "no truth": (plan(causes="  causes: 1"), "causes of analysis must be true or fal"),
+    "mapping": (plan(bits="  bits: {a: 1}"), "bits of analysis must be a value or a l"),
     "range": (plan(bits="  bits: 99"), "bits must be between 2 and 8, got 99"),
     "reference": (plan(reference="  reference: xx"), "reference xx"),
     "left out": (

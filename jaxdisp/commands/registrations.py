@@ -117,14 +117,17 @@ def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[st
     if plan.corpus is not None:
         arguments += ["--corpus", str(plan.corpus)]
     for given, value in plan.analysis.items():
-        name = given.replace("-", "_")
+        name = str(given).replace("-", "_")
         if name not in known or name in own or name in NOT_RESULTS:
             allowed = sorted(set(known) - own - set(NOT_RESULTS))
             raise ValueError(
                 f"{path}: no option {given} of analysis; allowed are "
                 f"{', '.join(allowed)}"
             )
-        arguments += _arguments(known[name], value)
+        try:
+            arguments += _arguments(known[name], value)
+        except ValueError as error:
+            raise ValueError(f"{path}: {given} of analysis {error}") from error
     try:
         context = command.make_context("run", arguments)
     except console.USAGE_ERROR as error:
@@ -145,6 +148,11 @@ def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[st
 def _arguments(parameter: Any, value: Any) -> list[str]:
     if value is None:
         return []
+    if isinstance(value, dict):
+        raise ValueError(f"must be a value or a list of values, got {value}")
+    if isinstance(value, bool) != bool(parameter.is_flag):
+        allowed = "true or false" if parameter.is_flag else "a value"
+        raise ValueError(f"must be {allowed}, got {value}")
     if isinstance(value, bool):
         names = parameter.opts if value else parameter.secondary_opts
         return [names[0]]
