@@ -72,15 +72,17 @@ def law(name: str, bits: int, kurtosis: float | None, options: dict[str, Any]) -
 
     Reference: our own definition.
     """
-    from jaxdisp.report import clip_plots, law_thresholds, runs, tables
+    from jaxdisp.report import files, law_thresholds, runs, tables
 
     output = options["output"]
     try:
-        found = law_thresholds.law_thresholds(name, bits, kurtosis)
+        about = {"schema_version": runs.SCHEMA_VERSION, "command": "clip"}
+        found = about | law_thresholds.law_thresholds(name, bits, kurtosis)
         if output is not None:
             asked = {"command": "clip", "law": name, "bits": bits, "kurtosis": kurtosis}
             kept = runs.begin(output, asked, overwrite=options["overwrite"])
-            runs.finish(kept, found, clip_plots.law_files(found), {})
+            about = runs.environment(kept, {})
+            runs.finish(kept, found, files.written(found, about), about)
     except (ValueError, OSError) as error:
         refuse(str(error))
     if options["as_json"]:

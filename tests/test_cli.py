@@ -526,8 +526,9 @@ def test_thresholds_of_a_law(jaxdisp, monkeypatch, tmp_path):
         "config.json",
         "environment.json",
         "results.json",
-        "error_by_threshold.svg",
-        "error_by_threshold.png",
-        "threshold_by_kurtosis.svg",
-        "threshold_by_kurtosis.png",
+        *(
+            f"{name}.{kind}"
+            for name in ("error_by_threshold", "threshold_by_kurtosis")
+            for kind in ("svg", "png", "pdf")
+        ),
     }

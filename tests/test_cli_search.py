@@ -273,7 +273,7 @@ def test_a_search_writes_a_whole_run(place):
         *(
             f"{name}.{kind}"
             for name in ("sets", "pareto", "layer_shares", "interactions")
-            for kind in ("svg", "png")
+            for kind in ("svg", "png", "pdf")
         ),
     }
     page = (place / "whole" / "report.html").read_text("utf-8")

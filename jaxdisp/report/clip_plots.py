@@ -11,12 +11,13 @@ import numpy as np
 from jaxdisp.quant.laws import Family
 from jaxdisp.report import law_thresholds
 from jaxdisp.report.clip_tables import SHORT
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS, drawn
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.illustration import Illustration
 
 GREEN = "#4b8b3b"
 
 
-def law_files(found: dict[str, Any]) -> dict[str, bytes]:
+def of_law(found: dict[str, Any]) -> list[Illustration]:
     """Draws the figures of a law: error by threshold, threshold by kurtosis.
 
     Args:
@@ -24,10 +25,64 @@ def law_files(found: dict[str, Any]) -> dict[str, bytes]:
 
     Reference: our own definition.
     """
-    by_kurtosis = kurtosis_figure(found["bits"])
-    return drawn("error_by_threshold", error_figure(found)) | drawn(
-        "threshold_by_kurtosis", by_kurtosis
-    )
+    law, bits = found["law"], found["bits"]
+    return [
+        Illustration(
+            name="error_by_threshold",
+            section="clipping",
+            title="Error by threshold",
+            alt=f"Error of {bits} bits of the {law} law by threshold, parted into "
+            "clipping and rounding.",
+            tables=(),
+            figure=error_figure(found),
+        ),
+        Illustration(
+            name="threshold_by_kurtosis",
+            section="clipping",
+            title="Threshold by kurtosis",
+            alt=f"Thresholds of least error at {bits} bits by excess kurtosis.",
+            tables=(),
+            figure=kurtosis_figure(bits),
+        ),
+    ]
+
+
+def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
+    """Draws thresholds of matrices, and what clipping changes, where measured.
+
+    Args:
+        found: the content of `results.json`.
+        title: what was quantized.
+
+    Reference: our own definition.
+    """
+    drawn = []
+    if "matrices" in found:
+        bits = found["quantizer"]["bits"]
+        drawn.append(
+            Illustration(
+                name="threshold_by_kurtosis",
+                section="clipping",
+                title="Threshold by kurtosis, matrix by matrix",
+                alt=f"Thresholds of {len(found['matrices'])} matrices at {bits} bits "
+                "by excess kurtosis, beside those of laws.",
+                tables=("clipping_matrices",),
+                figure=kurtosis_figure(bits, found["matrices"], title=title),
+            )
+        )
+    if "clipping" in found:
+        drawn.append(
+            Illustration(
+                name="clipping",
+                section="clipping",
+                title="What clipping changes",
+                alt=f"Losses by language and clipping rule. "
+                f"{found['clipping']['verdict']}",
+                tables=("clipping", "clipping_differences"),
+                figure=comparison_figure(found["clipping"], title=title),
+            )
+        )
+    return drawn
 
 
 def error_figure(found: dict[str, Any]) -> matplotlib.figure.Figure:

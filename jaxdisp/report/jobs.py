@@ -11,12 +11,13 @@ import numpy as np
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
+from jaxdisp.models.model import count_parameters
 from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
 from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
 from jaxdisp.report.registration import deviations, record
-from jaxdisp.report.settings import Inputs, Settings, hashes
+from jaxdisp.report.settings import Inputs, Settings, describe, hashes
 from jaxdisp.search import lattice, plan, sweep
 
 Advance = Callable[[int], object]
@@ -101,7 +102,8 @@ def execute(
         found["registration"] = _registered(settings, inputs, run, found)
     found = runs.rounded(found)
     if run is not None and searching.first() and "shard" not in found:
-        runs.finish(run, found, files.written(settings, inputs, found), hashes(inputs))
+        about = runs.environment(run, hashes(inputs))
+        runs.finish(run, found, files.written(found, about), about)
     return found
 
 
@@ -165,10 +167,18 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
     model, corpus = inputs.model, inputs.corpus
     return {
         "schema_version": runs.SCHEMA_VERSION,
+        "command": settings.command,
         "model": model.source,
+        "architecture": model.architecture.name,
+        "n_layers": model.config.n_layers,
+        "parameters": count_parameters(model),
         "dtype": model.dtype,
         "quantizer": dataclasses.asdict(settings.quantizer),
+        "quantizer_in_words": describe(settings.quantizer),
         "seed": settings.seed,
+        "corpus": corpus.source,
+        "measured_languages": list(corpus.languages),
+        "hashes": hashes(inputs),
         "n_sentences": corpus.n_sentences,
         "n_groups": len(set(corpus.groups)),
         "windows": dataclasses.asdict(inputs.longer),
@@ -190,6 +200,7 @@ def _measured(
             found |= {
                 "degradation": results.degradation_rows(inputs.model, corpus, base, 1),
                 "disparity": results.disparity_entries(corpus, base, 1, inputs.chosen),
+                "sentence_losses": results.sentence_losses(corpus, base.evaluation),
             }
             continue
         half = 1 + inputs.model.config.n_layers

@@ -1,17 +1,25 @@
 """The report of a run: one HTML page that needs nothing beside it."""
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
-from jaxdisp.measure.disparity import Contrast
 from jaxdisp.report import clip_tables, search_tables, tables
 from jaxdisp.report.causes import lines as causes_lines
 from jaxdisp.report.claims import lines as claim_lines
 from jaxdisp.report.hypotheses import figures, lines
+from jaxdisp.report.parts import part
 from jaxdisp.report.registration.deviations import lines as registration_lines
+
+TITLES = {
+    "run": "What quantization costs each language",
+    "search": "Which layers to protect",
+    "hypotheses": "Why: hypotheses, each measured",
+    "causal": "Why: causes, predicted and carried out",
+    "intervene": "What interventions change",
+    "claims": "Every claim, judged by data",
+}
 
 TEMPLATE = """\
 <!doctype html>
@@ -149,27 +157,28 @@ languages; R, over how many channels a prediction is spread; D, what quantizatio
 LISTED = 10
 
 
-def content(
-    summary: dict[str, str],
-    found: dict[str, Any],
-    parts: Mapping[str, dict[str, Any] | None],
-    chosen: Contrast | None,
-) -> dict[str, Any]:
+def content(found: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
     """Collects what the page shows.
 
     Args:
-        summary: `title`, `summary`, `command` and `provenance` in words.
         found: the content of `results.json`.
-        parts: the parts of it that are a search, experiments and causes, `searched`,
-            `examined` and `caused`, each if there is one.
-        chosen: the contrast between languages, if there is one.
+        environment: the content of `environment.json`.
 
     Reference: our own definition.
     """
     windows = tables.windows_sentence(found["windows"])
-    searched, examined = parts["searched"], parts["examined"]
-    caused = parts["caused"]
-    return summary | {
+    searched, examined = part(found, "search"), part(found, "hypotheses")
+    caused = part(found, "causes")
+    chosen = found.get("disparity", {}).get("contrast")
+    return {
+        "title": TITLES[found["command"]],
+        "summary": f"{found['model']}: {found['quantizer_in_words']}, measured on "
+        f"{found['n_sentences']} parallel sentences in "
+        f"{len(found['measured_languages'])} languages ({found['corpus']} corpus).",
+        "command": " ".join(environment["arguments"]),
+        "provenance": "; ".join(
+            f"{name} {digest[:12]}" for name, digest in found["hashes"].items()
+        ),
         "degradation_header": tables.DEGRADATION_HEADER,
         "degradation": tables.degradation_cells(found.get("degradation", [])),
         "n_groups": found["n_groups"],
@@ -178,7 +187,8 @@ def content(
         if "disparity" in found
         else [],
         "contrast": chosen
-        and f"{', '.join(chosen.low)} and {', '.join(chosen.high)}: {chosen.rule}",
+        and f"{', '.join(chosen['low'])} and {', '.join(chosen['high'])}: "
+        f"{chosen['rule']}",
         "layers": "layer_sentences" in found,
         "layer_sentences": found.get("layer_sentences"),
         "search": searched and _search(searched),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaxdisp.measure.corpus import Corpus
+from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.disparity import Contrast
 from jaxdisp.measure.survey import Survey
 from jaxdisp.models.model import Model
@@ -61,6 +62,50 @@ def degradation_rows(
             }
         )
     return sorted(rows, key=lambda row: -row["d_sent"])
+
+
+def sentence_losses(corpus: Corpus, found: Evaluation) -> dict[str, Any]:
+    """Lists the losses of every sentence, for others to analyse again.
+
+    `full` and `quantized` are nats per sentence in configurations 0 and 1, by language
+    as `languages` lists them, sentences as `lines`, whose text is in `groups`.
+
+    Args:
+        corpus: the text measured.
+        found: its losses.
+
+    Reference: our own definition.
+    """
+    return {
+        "languages": list(corpus.languages),
+        "lines": list(corpus.lines),
+        "groups": list(corpus.groups),
+        "n_tokens": np.asarray(found.n_tokens),
+        "n_bytes": np.asarray(found.n_bytes),
+        "full": np.asarray(found.nll[0]),
+        "quantized": np.asarray(found.nll[1]),
+    }
+
+
+def sentence_rows(losses: dict[str, Any]) -> list[dict[str, Any]]:
+    """Lays out the losses of sentences flat, one row for each in each language.
+
+    Args:
+        losses: as from `sentence_losses`.
+
+    Reference: our own definition.
+    """
+    names = ("n_tokens", "n_bytes", "full", "quantized")
+    return [
+        {
+            "language": language,
+            "line": line,
+            "group": losses["groups"][sentence],
+            **{name: losses[name][place][sentence] for name in names},
+        }
+        for place, language in enumerate(losses["languages"])
+        for sentence, line in enumerate(losses["lines"])
+    ]
 
 
 def interval_fields(

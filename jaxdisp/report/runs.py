@@ -19,7 +19,7 @@ import jaxdisp
 from jaxdisp.models.checkpoint import read_json, replace
 from jaxdisp.search import hosts, store
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 UNFINISHED = "unfinished"
 REGISTRATION = "registration.json"
 STORE = "store"
@@ -207,7 +207,10 @@ def keep_object(
 
 
 def finish(
-    run: Run, results: dict[str, Any], files: dict[str, bytes], hashes: dict[str, str]
+    run: Run,
+    results: dict[str, Any],
+    files: dict[str, bytes],
+    environment: dict[str, Any],
 ) -> None:
     """Writes the results of a run and drops what was kept for resuming.
 
@@ -215,17 +218,32 @@ def finish(
         run: the run.
         results: content of `results.json`.
         files: further files by their path in the directory.
-        hashes: SHA-256 of weights, tokenizer and corpus.
+        environment: as from `environment`.
+
+    Reference: our own definition.
+    """
+    write_files(run.directory, files)
+    write_json(run.directory / "environment.json", environment)
+    write_json(run.directory / "results.json", results)
+    shutil.rmtree(run.directory / UNFINISHED)
+
+
+def write_files(directory: pathlib.Path, files: dict[str, bytes]) -> None:
+    """Writes files into a run directory, each whole or not at all.
+
+    Args:
+        directory: of the run.
+        files: content by path in the directory.
+
+    Raises:
+        OSError: if one cannot be written.
 
     Reference: our own definition.
     """
     for name, content in files.items():
-        path = run.directory / name
+        path = directory / name
         path.parent.mkdir(exist_ok=True)
         replace(path, content)
-    write_json(run.directory / "environment.json", environment(run, hashes))
-    write_json(run.directory / "results.json", results)
-    shutil.rmtree(run.directory / UNFINISHED)
 
 
 def environment(run: Run, hashes: dict[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Figures of a search, drawn from its stored results."""
 
+import functools as ft
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,9 @@ import matplotlib.image
 import numpy as np
 from jaxtyping import Float
 
-from jaxdisp.report import search_ranks, search_tables
-from jaxdisp.report.plots import BLUE, RED, SETTINGS
+from jaxdisp.report import search_ranks, search_tables, tables
+from jaxdisp.report.drawing import BLUE, RED, SETTINGS
+from jaxdisp.report.illustration import Illustration
 from jaxdisp.report.search_ranks import FEW, MANY, PALE
 
 BEST = 50
@@ -309,3 +311,61 @@ def _size(row: dict[str, Any]) -> int:
 
 def _has_bits(row: dict[str, Any]) -> bool:
     return row.get("effective_bits") is not None
+
+
+def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
+    """Draws the ranks of sets and their costs, and what layers are worth, if known.
+
+    Args:
+        found: results of a search.
+        title: what was searched.
+
+    Reference: our own definition.
+    """
+    made = ft.partial(Illustration, section="search")
+    best = found["sets"][0]
+    drawn = [
+        made(
+            name="sets",
+            title="Sets of protected layers by rank",
+            alt=f"{len(found['sets'])} sets by rank; the first protects "
+            f"{search_tables.in_braces(best)}, where the worst language loses "
+            f"{tables.with_bounds(best, 'worst', 2)} nats per sentence.",
+            tables=("sets",),
+            figure=rank_figure(found, title=title),
+        ),
+        made(
+            name="pareto",
+            title="Bytes against losses",
+            alt="Sets by size against their worst and mean loss and their disparity, "
+            "with the front of those that no other beats.",
+            tables=("sets",),
+            figure=pareto_figure(found, title=title),
+        ),
+    ]
+    if found["layers"]:
+        top = max(found["layers"], key=lambda row: row["shapley"])
+        drawn.append(
+            made(
+                name="layer_shares",
+                title="What each layer is worth",
+                alt=f"Shapley values by layer; layer {top['layer']} is worth most, "
+                f"{tables.with_bounds(top, 'shapley', 2)} nats per sentence.",
+                tables=("layer_shares",),
+                figure=shapley_figure(found, title=title),
+            )
+        )
+    if found["interactions"]:
+        top = search_tables.largest(found["interactions"])[0]
+        layers = " and ".join(map(str, top["layers"]))
+        drawn.append(
+            made(
+                name="interactions",
+                title="What layers are worth together",
+                alt=f"Map of interactions; that of {layers} is the largest, "
+                f"{tables.with_bounds(top, 'interaction', 3)} nats per sentence.",
+                tables=("interactions",),
+                figure=interaction_figure(found, title=title),
+            )
+        )
+    return drawn

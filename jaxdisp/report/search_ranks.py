@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdisp.report import search_tables
-from jaxdisp.report.plots import BLUE, GREY, RED
+from jaxdisp.report.drawing import BLUE, GREY, RED
 
 PALE = "#b4b4b4"
 DARKER = {PALE: GREY, BLUE: "#153a57"}

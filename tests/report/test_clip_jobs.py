@@ -55,10 +55,11 @@ def test_a_comparison_is_complete(settings, tmp_path):
         "tables/clipping_differences.csv",
         "tables/clipping_matrices.csv",
         "tables/effective_kurtosis.csv",
-        "figures/clipping.svg",
-        "figures/clipping.png",
-        "figures/threshold_by_kurtosis.svg",
-        "figures/threshold_by_kurtosis.png",
+        *(
+            f"figures/{name}.{kind}"
+            for name in ("clipping", "threshold_by_kurtosis")
+            for kind in ("svg", "png", "pdf")
+        ),
     }
     assert json.loads(written["results.json"], parse_constant=pytest.fail) == found
     assert found["schema_version"] == runs.SCHEMA_VERSION

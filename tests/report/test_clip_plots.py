@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxdisp.report import clip_plots, law_thresholds, plots
+from jaxdisp.report import clip_plots, drawing, law_thresholds
 from tests.report import test_clip_tables, tiny_clip
 
 LANGUAGES = ("ru", "de", "en")
@@ -53,7 +53,7 @@ def test_intervals_may_be_missing():
         row["d_sent_low"] = row["d_sent_high"] = None
     for row in compared["differences"]:
         row["effect_low"] = row["effect_high"] = None
-    assert plots.drawn("clipping", clip_plots.comparison_figure(compared, title=""))
+    assert drawing.drawn("clipping", clip_plots.comparison_figure(compared, title=""))
 
 
 def test_matrices_lie_among_the_laws():
@@ -97,11 +97,11 @@ def test_errors_of_a_law_are_drawn(monkeypatch):
 
 def test_the_same_rows_give_the_same_bytes():
     one, other = (
-        plots.drawn(
+        drawing.drawn(
             "clipping",
             clip_plots.comparison_figure(test_clip_tables.compared(), title="t"),
         )
         for _ in range(2)
     )
     assert one == other
-    assert list(one) == ["figures/clipping.svg", "figures/clipping.png"]
+    assert list(one) == [f"figures/clipping.{kind}" for kind in ("svg", "png", "pdf")]

@@ -40,8 +40,8 @@ def search_key(inputs, made, losses):
     return losses.tobytes(), inputs.search, inputs.seed, inputs.chosen
 
 
-def files_key(settings, inputs, found):
-    return settings, json.dumps(found)
+def files_key(found, environment):
+    return json.dumps(found), json.dumps(environment["arguments"])
 
 
 @pytest.fixture
@@ -117,6 +117,7 @@ def test_a_run_is_complete(settings, tmp_path):
         "results.json",
         "report.html",
         "tables/degradation.csv",
+        "tables/sentences.csv",
         "tables/layers.csv",
         "tables/sets.csv",
         "tables/layer_shares.csv",
@@ -132,7 +133,7 @@ def test_a_run_is_complete(settings, tmp_path):
                 "layer_shares",
                 "interactions",
             )
-            for kind in ("svg", "png")
+            for kind in ("svg", "png", "pdf")
         ),
     }
     assert json.loads(written["results.json"]) == found
@@ -234,8 +235,8 @@ def test_measuring_alone_writes_no_report(settings, tmp_path):
         "environment.json",
         "results.json",
         "tables/degradation.csv",
-        "figures/degradation.svg",
-        "figures/degradation.png",
+        "tables/sentences.csv",
+        *(f"figures/degradation.{kind}" for kind in ("svg", "png", "pdf")),
     }
 
 

@@ -7,18 +7,21 @@ import jax
 import jinja2
 import pytest
 
-from jaxdisp.measure import disparity
 from jaxdisp.report import page, search_tables, tables
 from tests.report import made_up_search
 from tests.report.test_tables import entries, row
 
-SUMMARY = {
-    "title": "A title",
-    "summary": "4 bits & more",
+ABOUT = {
     "command": "run",
-    "provenance": "weights 0123",
+    "model": "a model",
+    "quantizer_in_words": "4 bits & more",
+    "corpus": "embedded",
+    "measured_languages": ["ru", "en"],
+    "n_sentences": 8,
+    "hashes": {"weights": "0123"},
 }
-CONTRAST = disparity.Contrast(low=("ru",), high=("en", "de"), rule="r")
+ENVIRONMENT = {"arguments": ["run"]}
+CONTRAST = {"low": ["ru"], "high": ["en", "de"], "rule": "r"}
 FIT = {"context": 30, "stride": 15, "sentences": 0, "languages": {}}
 LONGER = FIT | {"sentences": 2, "languages": {"en": 2, "ru": 1}}
 FIGURES = {
@@ -32,17 +35,17 @@ FIGURES = {
 }
 
 
-def parts(**there):
-    return {"searched": None, "examined": None, "caused": None} | there
-
-
 def found(**changes):
-    return {
-        "degradation": [row(), row(language="<en>", flag="")],
-        "disparity": entries(),
-        "n_groups": 4,
-        "windows": FIT,
-    } | changes
+    return (
+        ABOUT
+        | {
+            "degradation": [row(), row(language="<en>", flag="")],
+            "disparity": entries() | {"contrast": CONTRAST},
+            "n_groups": 4,
+            "windows": FIT,
+        }
+        | changes
+    )
 
 
 def searched(**changes):
@@ -54,9 +57,7 @@ def searched(**changes):
 
 def rendered(**changes):
     results = found(**changes)
-    content = page.content(
-        SUMMARY, results, parts(searched=results.get("search")), CONTRAST
-    )
+    content = page.content(results, ENVIRONMENT)
     return page.render(content, FIGURES).decode()
 
 
@@ -103,8 +104,8 @@ def test_everything_that_was_measured_is_shown():
 
 def test_of_a_search_alone_only_that_is_shown():
     search = searched(layers=[], interactions=[], proposed=None)
-    results = search | {"n_groups": 4, "windows": FIT}
-    content = page.content(SUMMARY, results, parts(searched=results), None)
+    results = ABOUT | search | {"n_groups": 4, "windows": FIT, "command": "search"}
+    content = page.content(results, ENVIRONMENT)
     text = page.render(content, FIGURES).decode()
     assert text.count("<img") == 2
     assert "Which layers to protect" in text
@@ -119,7 +120,7 @@ def test_nothing_outside_is_referred_to():
 
 
 def test_a_value_that_is_missing_is_no_empty_string():
-    content = page.content(SUMMARY, found(), parts(), None)
+    content = page.content(found(), ENVIRONMENT)
     del content["provenance"]
     with pytest.raises(jinja2.UndefinedError, match="provenance"):
         page.render(content, FIGURES)

@@ -19,9 +19,8 @@ def refuse(*args):
 
 def finished(directory, config=CONFIG):
     run = runs.begin(directory, config, overwrite=False)
-    runs.finish(
-        run, {"n": 1}, {"tables/a.csv": b"a\n", "b.html": b"b"}, {"weights": "0"}
-    )
+    files = {"tables/a.csv": b"a\n", "b.html": b"b"}
+    runs.finish(run, {"n": 1}, files, runs.environment(run, {"weights": "0"}))
     return run
 
 

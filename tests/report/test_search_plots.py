@@ -9,7 +9,7 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from jaxdisp.report import plots, search_plots
+from jaxdisp.report import drawing, search_plots
 from tests.report import made_up_search
 
 SETS = {
@@ -61,15 +61,15 @@ def test_few_sets_are_named_below_their_objective():
     assert names == [" ".join(map(str, row["layers"])) for row in found["sets"]]
     assert names[0] == "0 2 5"
     ends = {}
-    shades = (search_plots.PALE, plots.BLUE)
+    shades = (search_plots.PALE, drawing.BLUE)
     for lines, shade in zip(axes.collections[:2], shades, strict=True):
         for segment in lines.get_segments():
             ends[int(segment[0, 0])] = (segment[:, 1].tolist(), shade)
     for place, row in enumerate(found["sets"], 1):
-        shade = plots.BLUE if row["among_best"] else search_plots.PALE
+        shade = drawing.BLUE if row["among_best"] else search_plots.PALE
         assert ends[place] == ([row["worst_low"], row["worst_high"]], shade)
         assert [place, row["worst"]] in drawn(axes, shade).tolist()
-    assert {shade for _, shade in ends.values()} == {search_plots.PALE, plots.BLUE}
+    assert {shade for _, shade in ends.values()} == {search_plots.PALE, drawing.BLUE}
     assert figure.get_suptitle() == "4 bits"
     assert axes.get_ylabel() == "loss of the worst language (nats per sentence)"
 
@@ -80,7 +80,7 @@ def test_the_proposed_set_and_the_unprotected_level_are_marked():
     figure = search_plots.rank_figure(found, title="")
     (axes,) = figure.axes
     place = found["sets"].index(row) + 1
-    assert drawn(axes, plots.RED).tolist() == [[place, row["objective"]]]
+    assert drawn(axes, drawing.RED).tolist() == [[place, row["objective"]]]
     (segment,) = axes.collections[-1].get_segments()
     assert segment[:, 0].tolist() == [row["rank_low"], row["rank_high"]]
     assert segment[:, 1].tolist() == [row["objective"]] * 2
@@ -103,7 +103,7 @@ def test_of_many_sets_a_band_shows_which_may_be_the_best():
     figure = search_plots.rank_figure(found, title="")
     (axes,) = figure.axes
     band = axes.collections[1]
-    assert matplotlib.colors.to_hex(band.get_facecolor()[0]) == plots.BLUE
+    assert matplotlib.colors.to_hex(band.get_facecolor()[0]) == drawing.BLUE
     spans = [sorted(set(path.vertices[:, 0].tolist())) for path in band.get_paths()]
     assert [(each[0], each[-1]) for each in spans] == [(0.5, 2.5), (4.5, 5.5)]
     low, high = (found["sets"][4][f"worst_{end}"] for end in ("low", "high"))
@@ -112,7 +112,7 @@ def test_of_many_sets_a_band_shows_which_may_be_the_best():
     points = drawn(axes, "#153a57")
     assert points[:, 0].tolist() == [1, 2, 5]
     np.testing.assert_array_equal(
-        drawn(axes, plots.GREY)[:, 1],
+        drawn(axes, drawing.GREY)[:, 1],
         [row["worst"] for row in found["sets"] if not row["among_best"]],
     )
 
@@ -123,8 +123,8 @@ def test_the_best_of_very_many_sets_have_a_panel_of_their_own(best, shown):
     for place, row in enumerate(found["sets"]):
         row["among_best"] = place < best
     whole, top = search_plots.rank_figure(found, title="").axes
-    assert len(drawn(whole, plots.GREY)) == len(found["sets"]) - best
-    assert len(drawn(top, plots.GREY)) == shown - best
+    assert len(drawn(whole, drawing.GREY)) == len(found["sets"]) - best
+    assert len(drawn(top, drawing.GREY)) == shown - best
     assert top.get_title() == f"the best {shown}"
     assert not [line for line in top.lines if line.get_linestyle() == "--"]
     assert min(top.get_xticks()) == 1
@@ -157,7 +157,7 @@ def test_sets_without_a_rank_are_left_out():
     assert len(axes.get_xticks()) == 4
     for row in found["sets"]:
         row |= {"rank": 0, "objective": float("nan"), "among_best": False}
-    assert plots.drawn("rank", search_plots.rank_figure(found, title=""))
+    assert drawing.drawn("rank", search_plots.rank_figure(found, title=""))
 
 
 def test_shapley_values_by_layer_and_language():
@@ -247,7 +247,7 @@ def test_interactions_that_were_not_measured_are_grey():
     (axes, _) = search_plots.interaction_figure(found, title="").axes
     assert axes.get_xlabel() == "layer (dot: above noise; grey: not measured)"
     figure = search_plots.interaction_figure(found | {"interactions": []}, title="")
-    assert plots.drawn("interactions", figure)
+    assert drawing.drawn("interactions", figure)
 
 
 def test_size_against_losses():
@@ -257,14 +257,14 @@ def test_size_against_losses():
     for axes, name in zip(figure.axes[:3], ("mean", "worst", "disparity"), strict=True):
         points = [(row["bytes"] / 1e6, row[name]) for row in found["sets"]]
         np.testing.assert_array_equal(drawn(axes, search_plots.PALE), points)
-        front = drawn(axes, plots.BLUE)
+        front = drawn(axes, drawing.BLUE)
         assert 1 < len(front) < len(points)
         assert (np.diff(front[:, 0]) > 0).all()
         assert (np.diff(front[:, 1]) < 0).all()
         for size, value in points:  # on or above the steps
             assert value >= front[front[:, 0] <= size, 1].min()
         at = [[proposed["bytes"] / 1e6, proposed[name]]]
-        assert drawn(axes, plots.RED).tolist() == at
+        assert drawn(axes, drawing.RED).tolist() == at
         bare, full = (
             line.get_xydata().tolist()
             for mark in "v*"
@@ -325,7 +325,7 @@ def test_bounds_that_are_missing(nothing):
     for row in found["interactions"]:
         row |= {"interaction_low": nothing, "interaction_high": nothing}
     for make in FIGURES:
-        assert plots.drawn("figure", make(found, title=""))
+        assert drawing.drawn("figure", make(found, title=""))
     heat = search_plots.shapley_figure(found, title="").axes[1]
     assert len(heat.lines[0].get_xdata()) == 0
 
@@ -333,7 +333,7 @@ def test_bounds_that_are_missing(nothing):
 @pytest.mark.parametrize("make", FIGURES)
 def test_the_same_results_give_the_same_bytes(make):
     found = search("many", equal_layers=False)
-    one, other = (plots.drawn("figure", make(found, title="t")) for _ in range(2))
+    one, other = (drawing.drawn("figure", make(found, title="t")) for _ in range(2))
     assert one == other
     assert one["figures/figure.png"].startswith(b"\x89PNG")
     root = xml.etree.ElementTree.fromstring(one["figures/figure.svg"])

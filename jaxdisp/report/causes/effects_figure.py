@@ -10,7 +10,7 @@ import matplotlib.patches
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 
 PLACES = {"T": (0.0, 0.0), "A": (1.0, 1.0), "R": (3.0, 1.0), "D": (4.0, 0.0)}
 WORDS = {

@@ -5,13 +5,14 @@ from typing import Any
 
 import matplotlib.figure
 
-from jaxdisp.report import plots, tables
+from jaxdisp.report import tables
 from jaxdisp.report.causes import (
     effects_figure,
     interventions_figure,
     predictions_figure,
     sensitivity_figure,
 )
+from jaxdisp.report.illustration import Illustration
 
 Rows = list[dict[str, Any]]
 
@@ -59,13 +60,33 @@ FIGURES: dict[str, Callable[[dict[str, Any]], matplotlib.figure.Figure | None]] 
     "causes_interventions": interventions_figure.figure,
     "causes_sensitivity": sensitivity_figure.figure,
 }
+SHOWN = {
+    "causes_effects": (
+        "Fitted effects of tokenization, alignment and redundancy",
+        "Effects with their intervals, by path.",
+        ("effects", "coefficients"),
+    ),
+    "causes_predicted_measured": (
+        "What was predicted, and what was measured",
+        "Predicted beside measured changes, by intervention and language.",
+        ("predicted_measured_arrows", "predicted_measured_languages"),
+    ),
+    "causes_interventions": (
+        "What interventions change",
+        "Changes by intervention, each less its placebo.",
+        ("interventions",),
+    ),
+    "causes_sensitivity": (
+        "How strong a hidden cause would have to be",
+        "Effects by the strength of a hidden common cause.",
+        ("sensitivity_confounder", "sensitivity_levels"),
+    ),
+}
+"""Title, description and tables of each figure."""
 
 
-def written(found: dict[str, Any]) -> dict[str, bytes]:
-    """Writes the tables of causes as CSV, and draws the figures that they allow.
-
-    A table that is missing or empty has no file, and a figure that needs it is left
-    out.
+def files(found: dict[str, Any]) -> dict[str, bytes]:
+    """Writes the tables of causes as CSV; one that is missing or empty has no file.
 
     Args:
         found: as from `job.results` or `analysis.analyse`, `runs.rounded`.
@@ -75,16 +96,39 @@ def written(found: dict[str, Any]) -> dict[str, bytes]:
 
     Reference: our own definition.
     """
-    files = {
+    return {
         f"tables/{name}.csv": tables.csv(rows)
         for name, rows in flat_tables(found).items()
         if rows
     }
+
+
+def illustrations(found: dict[str, Any]) -> list[Illustration]:
+    """Draws the figures of causes that their tables allow.
+
+    Args:
+        found: as from `job.results` or `analysis.analyse`, `runs.rounded`.
+
+    Reference: our own definition.
+    """
+    written = {name for name, rows in flat_tables(found).items() if rows}
+    drawn = []
     for name, draw in FIGURES.items():
         figure = draw(found)
-        if figure is not None:
-            files |= plots.drawn(name, figure)
-    return files
+        if figure is None:
+            continue
+        title, alt, shown = SHOWN[name]
+        drawn.append(
+            Illustration(
+                name=name,
+                section="causes",
+                title=title,
+                alt=alt,
+                tables=tuple(table for table in shown if table in written),
+                figure=figure,
+            )
+        )
+    return drawn
 
 
 def flat_tables(found: dict[str, Any]) -> dict[str, Rows]:

@@ -8,7 +8,7 @@ import matplotlib.figure
 import matplotlib.lines
 
 from jaxdisp.report.causes import ways
-from jaxdisp.report.plots import BLUE, GREY, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, SETTINGS
 
 Pairs = list[tuple[dict[str, Any], list[dict[str, Any]]]]
 

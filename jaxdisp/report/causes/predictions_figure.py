@@ -11,7 +11,7 @@ import matplotlib.ticker
 import numpy as np
 
 from jaxdisp.report.causes import answer, ways
-from jaxdisp.report.plots import BLUE, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, RED, SETTINGS
 
 Row = dict[str, Any]
 

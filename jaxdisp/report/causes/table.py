@@ -8,8 +8,8 @@ from typing import Any
 import jax
 
 from jaxdisp.causal.units import Units, read_units
-from jaxdisp.report import runs
-from jaxdisp.report.causes import analysis, figures
+from jaxdisp.report import files, runs
+from jaxdisp.report.causes import analysis
 from jaxdisp.report.causes.analysis import Choices
 
 
@@ -83,8 +83,14 @@ def results(
     Reference: our own definition.
     """
     content, _ = analysis.analyse(units, choices, jax.random.key(seed))
-    about = {"schema_version": runs.SCHEMA_VERSION, "data": path, "seed": seed}
+    about = {
+        "schema_version": runs.SCHEMA_VERSION,
+        "command": "causal",
+        "data": path,
+        "seed": seed,
+    }
     found = runs.rounded(about | content)
     if run is not None:
-        runs.finish(run, found, figures.written(found), hashes(path))
+        environment = runs.environment(run, hashes(path))
+        runs.finish(run, found, files.written(found, environment), environment)
     return found

@@ -10,7 +10,7 @@ import matplotlib.ticker
 import numpy as np
 
 from jaxdisp.measure.tracing import PARTS, PLACEBOS
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 
 Rows = Sequence[dict[str, Any]]
 

@@ -1,4 +1,4 @@
-"""Which figure belongs to which experiment, and the files of all of them."""
+"""Which figure belongs to which experiment, and the tables of all of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib.figure
 
 from jaxdisp.claims import registry
-from jaxdisp.report import plots, tables
+from jaxdisp.report import tables
 from jaxdisp.report.hypotheses import (
     attention_sinks,
     bottleneck,
@@ -25,6 +25,7 @@ from jaxdisp.report.hypotheses import (
     representation_convergence,
     residual_propagation,
 )
+from jaxdisp.report.illustration import Illustration
 
 Tables = dict[str, list[dict[str, Any]]]
 
@@ -48,10 +49,8 @@ FIGURES: dict[str, Callable[[Tables], matplotlib.figure.Figure]] = {
 }
 
 
-def written(found: dict[str, Any]) -> dict[str, bytes]:
-    """Writes the tables of experiments as CSV, and draws a figure of each.
-
-    An experiment that was not applicable in any of its claims has no figure.
+def files(found: dict[str, Any]) -> dict[str, bytes]:
+    """Writes the tables of experiments as CSV.
 
     Args:
         found: `findings` and `experiments`, as from `job.results`.
@@ -61,18 +60,52 @@ def written(found: dict[str, Any]) -> dict[str, bytes]:
 
     Reference: our own definition.
     """
-    files = {"tables/findings.csv": tables.csv(found["findings"])}
+    written = {"tables/findings.csv": tables.csv(found["findings"])}
     if found["corrected"]:
-        files["tables/findings_corrected.csv"] = tables.csv(found["corrected"])
+        written["tables/findings_corrected.csv"] = tables.csv(found["corrected"])
     for experiment in found["experiments"]:
         name = file_name(experiment["id"])
         for table, rows in experiment["tables"].items():
             if rows:
-                files[f"tables/{name}_{table}.csv"] = tables.csv(rows)
-        if drawable(found, experiment["id"]):
-            figure = FIGURES[experiment["id"]](experiment["tables"])
-            files |= plots.drawn(name, figure)
-    return files
+                written[f"tables/{name}_{table}.csv"] = tables.csv(rows)
+    return written
+
+
+def illustrations(found: dict[str, Any]) -> list[Illustration]:
+    """Draws a figure of each experiment.
+
+    One that was not applicable in any of its claims has none.
+
+    Args:
+        found: `findings` and `experiments`, as from `job.results`.
+
+    Reference: our own definition.
+    """
+    drawn = []
+    for experiment in found["experiments"]:
+        if not drawable(found, experiment["id"]):
+            continue
+        name = file_name(experiment["id"])
+        verdicts = [
+            f"{finding['id']} {finding['verdict']}"
+            for finding in findings_of(found, experiment["id"])
+        ]
+        drawn.append(
+            Illustration(
+                name=name,
+                section="hypotheses",
+                title=experiment["title"],
+                alt=f"{experiment['question']} {', '.join(verdicts)}.",
+                tables=tuple(
+                    f"{name}_{table}"
+                    for table in experiment["tables"]
+                    if experiment["tables"][table]
+                ),
+                figure=FIGURES[experiment["id"]](experiment["tables"]),
+                experiment=experiment["id"],
+            )
+        )
+    return drawn
 
 
 def drawable(found: dict[str, Any], experiment: str) -> bool:

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import matplotlib.axes
 import matplotlib.figure
 
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 
 Rows = list[dict[str, Any]]
 

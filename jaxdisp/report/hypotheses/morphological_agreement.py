@@ -7,7 +7,7 @@ import matplotlib.axes
 import matplotlib.figure
 import numpy as np
 
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 
 Rows = list[dict[str, Any]]
 GATEWAY = (0.70, 0.80)

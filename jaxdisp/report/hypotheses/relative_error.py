@@ -8,7 +8,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.plots import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 
 MARKERS = "osD^vPX*"
 

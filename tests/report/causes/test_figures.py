@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxdisp.report import plots
+from jaxdisp.report import drawing, illustration
 from jaxdisp.report.causes import (
     effects_figure,
     figures,
@@ -25,6 +25,12 @@ DRAWN = {
 }
 
 
+def everything():
+    found = made_up_causes.everything()
+    drawn = illustration.written(figures.illustrations(found))
+    return figures.files(found) | drawn
+
+
 def names(files):
     found = [name.split("/")[1] for name in files if name.startswith("figures/")]
     return {name.split(".")[0] for name in found}
@@ -40,7 +46,7 @@ def texts(axes):
 
 @pytest.fixture(scope="module")
 def files():
-    return figures.written(made_up_causes.everything())
+    return everything()
 
 
 def test_every_table_is_written_as_it_is_and_empty_ones_are_not(files):
@@ -74,7 +80,7 @@ def test_what_is_nested_has_a_table_of_its_own(files):
 
 def test_all_four_figures_are_drawn_the_same_each_time(files):
     assert names(files) == DRAWN
-    again = figures.written(made_up_causes.everything())
+    again = everything()
     assert again == files
     for name in DRAWN:
         assert files[f"figures/{name}.png"][:4] == b"\x89PNG"
@@ -95,7 +101,7 @@ def test_all_four_figures_are_drawn_the_same_each_time(files):
     ],
 )
 def test_what_is_missing_leaves_its_figure_out(found, drawn):
-    assert names(figures.written(found)) == drawn
+    assert names(illustration.written(figures.illustrations(found))) == drawn
 
 
 def test_figures_fit_a_page():
@@ -116,7 +122,7 @@ def test_arrows_say_whether_they_may_be_none():
     colours = {
         matplotlib.colors.to_hex(patch.get_edgecolor()) for patch in axes.patches[1:]
     }
-    assert colours == {plots.BLUE}
+    assert colours == {drawing.BLUE}
     said = texts(axes)
     assert "-0.12\n[-0.38, 0.12]" in said
     assert "0.5\n[0.25, 0.75]" in said

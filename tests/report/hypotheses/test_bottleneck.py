@@ -1,6 +1,6 @@
 """The figure of T-007 from rows written by hand, one language without numbers."""
 
-from jaxdisp.report import plots
+from jaxdisp.report import drawing
 from jaxdisp.report.hypotheses import bottleneck
 
 
@@ -38,4 +38,6 @@ def test_layers_and_languages_are_drawn():
     (at,) = left.lines[-1].get_xydata()
     assert list(at) == [3, 13]
     assert sorted(text.get_text() for text in right.texts) == list("01234")
-    assert plots.drawn("a", figure).keys() == {"figures/a.svg", "figures/a.png"}
+    assert drawing.drawn("a", figure).keys() == {
+        f"figures/a.{kind}" for kind in ("svg", "png", "pdf")
+    }

@@ -1,7 +1,7 @@
 """The figure of T-005 from rows written by hand, some numbers of which are missing."""
 
 from jaxdisp.claims.gateway_structure import STATISTICS
-from jaxdisp.report import plots
+from jaxdisp.report import drawing
 from jaxdisp.report.hypotheses import gateway_structure
 
 
@@ -35,4 +35,6 @@ def test_statistics_are_drawn_and_those_without_numbers_are_empty():
     assert list(chosen.get_ydata()) == [2, 9, 11]
     assert panels[3].get_yscale() == "log"
     assert all(len(line.get_xdata()) == 0 for line in panels[4].lines)
-    assert plots.drawn("a", figure).keys() == {"figures/a.svg", "figures/a.png"}
+    assert drawing.drawn("a", figure).keys() == {
+        f"figures/a.{kind}" for kind in ("svg", "png", "pdf")
+    }

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxdisp.report import plots
+from jaxdisp.report import drawing
 from jaxdisp.report.hypotheses import language_variance
 
 
@@ -33,4 +33,6 @@ def test_layers_are_drawn_with_their_intervals():
     assert list(chosen.get_xdata()) == [0, 6, 7]
     intervals = left.collections[1].get_segments()
     np.testing.assert_allclose(intervals[0][:, 1], [0.05, 0.15])
-    assert plots.drawn("a", figure).keys() == {"figures/a.svg", "figures/a.png"}
+    assert drawing.drawn("a", figure).keys() == {
+        f"figures/a.{kind}" for kind in ("svg", "png", "pdf")
+    }

@@ -5,7 +5,7 @@ import xml.etree.ElementTree
 import numpy as np
 import pytest
 
-from jaxdisp.report import plots
+from jaxdisp.report import degradation_plots, drawing
 
 
 def degradation_rows(**changes):
@@ -46,7 +46,7 @@ def labels(axes):
 
 
 def test_bars_are_the_rows_from_top_to_bottom():
-    figure = plots.degradation_figure(degradation_rows(), title="4 bits")
+    figure = degradation_plots.degradation_figure(degradation_rows(), title="4 bits")
     bars, against = figure.axes
     assert labels(bars) == ["en", "de (collapsed)", "ru"]  # upwards
     assert [bar.get_width() for bar in bars.patches] == [1.0, 2.0, 3.0]
@@ -59,7 +59,7 @@ def test_bars_are_the_rows_from_top_to_bottom():
 
 def test_no_axis_of_training_text_where_it_is_unknown():
     rows = degradation_rows(training_bytes=None)
-    assert len(plots.degradation_figure(rows, title="").axes) == 1
+    assert len(degradation_plots.degradation_figure(rows, title="").axes) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_no_axis_of_training_text_where_it_is_unknown():
     ],
 )
 def test_intervals_that_are_missing_or_leave_out_the_estimate(changes):
-    figure = plots.degradation_figure(degradation_rows(**changes), title="")
-    assert plots.drawn("degradation", figure)
+    figure = degradation_plots.degradation_figure(degradation_rows(**changes), title="")
+    assert drawing.drawn("degradation", figure)
 
 
 def test_layers_are_drawn_with_the_hardest_hit_language_on_top():
-    figure = plots.layer_figure(layer_rows(), title="4 bits")
+    figure = degradation_plots.layer_figure(layer_rows(), title="4 bits")
     quantized, protected = figure.axes[:2]
     assert labels(quantized) == labels(protected) == ["ru", "en", "de"]
     lost = np.array(quantized.images[0].get_array())
@@ -94,18 +94,21 @@ def test_a_layer_without_any_effect_can_be_drawn():
         row | {"effect": 0.0, "effect_low": None, "effect_high": None}
         for row in layer_rows()
     ]
-    assert plots.drawn("layers", plots.layer_figure(rows, title=""))
+    assert drawing.drawn("layers", degradation_plots.layer_figure(rows, title=""))
 
 
 def test_the_same_rows_give_the_same_bytes():
     one, other = (
-        plots.drawn(
-            "degradation", plots.degradation_figure(degradation_rows(), title="t")
+        drawing.drawn(
+            "degradation",
+            degradation_plots.degradation_figure(degradation_rows(), title="t"),
         )
         for _ in range(2)
     )
     assert one == other
-    assert list(one) == ["figures/degradation.svg", "figures/degradation.png"]
+    assert list(one) == [
+        f"figures/degradation.{kind}" for kind in ("svg", "png", "pdf")
+    ]
     assert one["figures/degradation.png"].startswith(b"\x89PNG")
     root = xml.etree.ElementTree.fromstring(one["figures/degradation.svg"])
     assert root.tag.endswith("}svg")
