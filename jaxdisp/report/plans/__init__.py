@@ -1,0 +1,1 @@
+"""Plans: a chosen assignment with everything needed to deploy it."""
