@@ -18,7 +18,7 @@ from jaxdisp.models.architectures import registry
 
 EMBEDDED = pathlib.Path(__file__).parent.parent / "assets" / "polyglot"
 DTYPES = ("float32", "bfloat16", "float16")
-WANTED = ["*.json", "*.safetensors", "merges.txt"]
+WANTED = ["*.json", "*.safetensors", "merges.txt", "*.jinja", "*.model", "README.md"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,17 +60,52 @@ def load(
 
     Reference: our own definition.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype}")
-    directory, architecture, config = find(source, revision)
+    _check_dtype(dtype)
+    found = find(source, revision)
+    described = _described(found, source, dtype)
+    return dataclasses.replace(
+        described, params=checkpoint.read_parameters(*found, dtype)
+    )
+
+
+def describe(
+    source: str | pathlib.Path | None = None,
+    revision: str | None = None,
+    dtype: str = "float32",
+) -> Model:
+    """Opens a model but for its weights, whose digest alone is read.
+
+    Args:
+        source: a directory, or a hub id such as `gpt2`; None is the embedded model.
+        revision: branch, tag or commit of a hub id.
+        dtype: what is computed in.
+
+    Raises:
+        ValueError: if it cannot be found, is of an unknown architecture, or its
+            vocabulary is another model's, or the type is none of these.
+
+    Returns:
+        The model, without parameters.
+
+    Reference: our own definition.
+    """
+    _check_dtype(dtype)
+    return _described(find(source, revision), source, dtype)
+
+
+def _described(
+    found: tuple[pathlib.Path, decoder.Architecture, Any],
+    source: str | pathlib.Path | None,
+    dtype: str,
+) -> Model:
+    directory, architecture, config = found
     tokenizer = vocabulary.open_vocabulary(directory)
     _check_token_numbers(tokenizer, config.vocabulary, directory)
     start = vocabulary.start_token(tokenizer, directory, config.vocabulary)
-    params = checkpoint.read_parameters(directory, architecture, config, dtype)
     return Model(
         architecture=architecture,
         config=config,
-        params=params,
+        params={},
         tokenizer=tokenizer,
         start=start,
         source=source_name(source),
@@ -81,6 +116,11 @@ def load(
         },
         dtype=dtype,
     )
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(DTYPES)}, got {dtype}")
 
 
 def source_name(source: str | pathlib.Path | None) -> str:

@@ -7,6 +7,9 @@ from jaxdisp.models import decoder, headers
 Modules = dict[str, tuple[tuple[decoder.Tensor, int], ...]]
 """By name of a module: its parameters, and of which layer (0 outside the layers)."""
 
+HEAD = ("outside", "head")
+"""Path of a head that is not the token embedding; its name has no prefix."""
+
 
 def stored_names(
     architecture: decoder.Architecture, tensor: decoder.Tensor, n_layers: int
@@ -22,15 +25,28 @@ def stored_names(
 
     Reference: names as in transformers, of models with a head for language modelling.
     """
-    prefix = "" if tensor.role == "head" else architecture.prefix
+    prefix = "" if tensor.path == HEAD else architecture.prefix
     return [prefix + name for name in headers.names(tensor, n_layers)]
+
+
+def module_of(name: str) -> str:
+    """Names the module that holds a parameter.
+
+    Definition: the name of the parameter but for its last part.
+
+    Args:
+        name: of the parameter, such as `transformer.h.3.mlp.c_proj.weight`.
+
+    Reference: names as in transformers.
+    """
+    return name.rpartition(".")[0]
 
 
 def modules(architecture: decoder.Architecture, config: Any) -> Modules:
     """Lists the modules of a model that hold parameters, such as `lm_head`.
 
-    Definition: the name of a module is that of its parameters but for their last part,
-    such as `transformer.h.3.mlp.c_proj` of `transformer.h.3.mlp.c_proj.weight`.
+    Definition: `module_of` the whole names of all parameters, in the order of the
+    family's list.
 
     Args:
         architecture: the family.
@@ -40,9 +56,8 @@ def modules(architecture: decoder.Architecture, config: Any) -> Modules:
     """
     found: Modules = {}
     for tensor in architecture.tensors(config):
-        for layer, name in enumerate(
-            stored_names(architecture, tensor, config.n_layers)
-        ):
-            module = name.rpartition(".")[0]
+        names = stored_names(architecture, tensor, config.n_layers)
+        for layer, name in enumerate(names):
+            module = module_of(name)
             found[module] = (*found.get(module, ()), (tensor, layer))
     return found
