@@ -13,8 +13,14 @@ import jaxdisp
 from jaxdisp import console
 from jaxdisp.commands import causes as causal_commands
 from jaxdisp.commands import claims as claim_commands
+from jaxdisp.commands import configuration, examples, registrations, searches
 from jaxdisp.commands import power as power_command
-from jaxdisp.commands import registrations, searches
+from jaxdisp.commands import reports as report_commands
+from jaxdisp.commands.configuration import (
+    ConfigOption,
+    FastOption,
+    PrintConfigOption,
+)
 from jaxdisp.options import (
     BitsOption,
     CausesOption,
@@ -35,6 +41,7 @@ from jaxdisp.options import (
     ModelOption,
     OutputOption,
     OverwriteOption,
+    QuietOption,
     ReferenceOption,
     RevisionOption,
     SeedOption,
@@ -44,7 +51,6 @@ from jaxdisp.options import (
 INTERRUPTED = 130
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="What quantization costs each language of a multilingual language model.",
@@ -70,7 +76,7 @@ def _main(
     del version
 
 
-@app.command()
+@app.command(epilog=examples.of("models"))
 def models(
     source: Annotated[
         str | None,
@@ -83,8 +89,9 @@ def models(
     console.models(source, revision, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog=examples.of("measure"))
 def measure(
+    context: Context,
     model: ModelOption = None,
     revision: RevisionOption = None,
     dtype: DtypeOption = "float32",
@@ -103,12 +110,16 @@ def measure(
     output: OutputOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Show what quantization costs each language, with intervals."""
-    console.execute("measure", dict(locals()))
+    options = configuration.options_of(context, dict(locals()))
+    console.execute("measure", options)
 
 
-@app.command()
+@app.command(epilog=examples.of("run"))
 def run(
     context: Context,
     model: ModelOption = None,
@@ -161,20 +172,24 @@ def run(
     ] = pathlib.Path("jaxdisp-run"),
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    fast: FastOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Measure, sweep layers and sets, compare clipping, experiment, explain; report.
 
     Killed at any moment, the same command goes on where it stopped.
     """
-    options = dict(locals())
-    del options["context"]
+    options = configuration.options_of(context, dict(locals()))
     if options.pop("registered"):
         options = registrations.resolved(context, options)
     console.execute("run", registrations.run_options(options))
 
 
-@app.command()
+@app.command(epilog=examples.of("hypotheses"))
 def hypotheses(
+    context: Context,
     ids: Annotated[
         list[str] | None,
         typer.Argument(
@@ -199,6 +214,9 @@ def hypotheses(
     output: OutputOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Test why quantization costs what it costs: experiments with verdicts.
 
@@ -206,22 +224,26 @@ def hypotheses(
     measured, with an interval and a control; "inconclusive" is an answer. Killed at any
     moment, the same command goes on where it stopped.
     """
-    options = dict(locals())
+    options = configuration.options_of(context, dict(locals()))
     options["hypotheses"] = tuple(options.pop("ids") or ())
     console.execute("hypotheses", options | {"reference": None})
 
 
-app.command()(searches.search)
-app.command()(searches.merge)
-app.command()(causal_commands.causal)
-app.command()(causal_commands.intervene)
-app.command()(power_command.power)
-app.command()(claim_commands.claims)
-app.command()(registrations.register)
+app.command(epilog=examples.of("search"))(searches.search)
+app.command(epilog=examples.of("merge"))(searches.merge)
+app.command(epilog=examples.of("causal"))(causal_commands.causal)
+app.command(epilog=examples.of("intervene"))(causal_commands.intervene)
+app.command(epilog=examples.of("power"))(power_command.power)
+app.command(epilog=examples.of("claims"))(claim_commands.claims)
+app.command(epilog=examples.of("register"))(registrations.register)
+app.command(epilog=examples.of("report"))(report_commands.report)
+app.command(epilog=examples.of("compare"))(report_commands.compare)
+app.command(epilog=examples.of("verify"))(report_commands.verify)
 
 
-@app.command()
+@app.command(epilog=examples.of("clip"))
 def clip(
+    context: Context,
     law: Annotated[
         str | None,
         typer.Option(
@@ -266,12 +288,15 @@ def clip(
     output: OutputOption = None,
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Show thresholds by every rule, of a law or of a model and its languages."""
-    console.clip(dict(locals()))
+    console.clip(configuration.options_of(context, dict(locals())))
 
 
-@app.command()
+@app.command(epilog=examples.of("train"))
 def train(
     recipe: Annotated[pathlib.Path, typer.Argument(help="Training recipe (TOML).")],
     data: Annotated[

@@ -103,8 +103,9 @@ def clip(options: dict[str, Any]) -> None:
     Reference: our own definition.
     """
     law_name, kurtosis = options.pop("law"), options.pop("kurtosis")
+    quiet = options.pop("quiet")
     if law_name is None and kurtosis is None:
-        execute("clip", options)
+        execute("clip", options | {"quiet": quiet})
         return
     own = ("bits", "as_json", "output", "overwrite")
     asked = given(options, USUAL | {name: options[name] for name in own})
@@ -245,6 +246,7 @@ def execute(
     progress = how.pop("progress", True)
     dry_run, markdown = how.pop("dry_run", False), how.pop("markdown", False)
     output, as_json = options.pop("output"), options.pop("as_json")
+    quiet = options.pop("quiet", False)
     taken = {name: options.pop(name, False) for name in ("overwrite", "resume")}
     kept = None
     try:
@@ -259,8 +261,9 @@ def execute(
             kept = runs.begin_together(output, configuration, **taken)
     except (ValueError, OSError) as error:
         refuse(str(error))
-    found = _with_progress(wanted, inputs, kept, progress=progress)
-    show(wanted, inputs, found, output, as_json=as_json, markdown=markdown)
+    found = _with_progress(wanted, inputs, kept, progress=progress and not quiet)
+    shown = {"as_json": as_json, "markdown": markdown, "quiet": quiet}
+    show(wanted, inputs, found, output, **shown)
 
 
 def show(
@@ -271,6 +274,7 @@ def show(
     *,
     as_json: bool,
     markdown: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Prints results, once where several processes have them.
 
@@ -281,6 +285,7 @@ def show(
         output: run directory; None wrote nothing.
         as_json: whether to print JSON.
         markdown: whether to print Markdown, which claims have.
+        quiet: whether to leave out where it is.
 
     Reference: our own definition.
     """
@@ -295,13 +300,27 @@ def show(
         typer.echo(lines.markdown(found["claims"]), nl=False)
     else:
         typer.echo("\n".join(terminal.lines(wanted, inputs, found)))
+    if quiet:
+        return
+    if output is not None and "shard" in found:
+        typer.echo(f"kept: {output / searching.STORE}", err=True)
+        return
+    paged = wanted.command not in ("measure", "clip")
+    say_where(output, "report.html" if paged else "results.json")
+
+
+def say_where(output: pathlib.Path | None, name: str) -> None:
+    """Says on stderr where a run is, or how it would be kept.
+
+    Args:
+        output: run directory; None wrote nothing.
+        name: of the file to look at.
+
+    Reference: our own definition.
+    """
     if output is None:
         typer.echo("nothing written; --output DIR keeps the run", err=True)
-    elif "shard" in found:
-        typer.echo(f"kept: {output / searching.STORE}", err=True)
     else:
-        paged = wanted.command not in ("measure", "clip")
-        name = "report.html" if paged else "results.json"
         typer.echo(f"written: {output / name}", err=True)
 
 

@@ -90,6 +90,10 @@ OutputOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print results.json instead of the table.")
 ]
+QuietOption = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No progress and no remarks, errors alone."),
+]
 OverwriteOption = Annotated[
     bool, typer.Option("--overwrite", help="Replace a run that is there.")
 ]

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
+from jaxdisp.commands import configuration
+from jaxdisp.commands.configuration import ConfigOption, PrintConfigOption
 from jaxdisp.options import (
     ArrowsOption,
     BitsOption,
     ChainsOption,
     ClippingOption,
+    Context,
     CorpusOption,
     DataOption,
     DrawsOption,
@@ -30,6 +33,7 @@ from jaxdisp.options import (
     OutputOption,
     OverwriteOption,
     ProgressOption,
+    QuietOption,
     ReferenceOption,
     RevisionOption,
     SeedOption,
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
 
 
 def causal(
+    context: Context,
     data: DataOption = None,
     link: LinkOption = "log",
     arrows: ArrowsOption = None,
@@ -74,6 +79,9 @@ def causal(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     progress: ProgressOption = True,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Infer what tokenization, alignment and redundancy do to degradation.
 
@@ -82,10 +90,11 @@ def causal(
     costs. A structural model is fitted to what is measured, or to --data; then T, A and
     R are set on the model itself, and what happens is set beside what was predicted.
     """
-    _causal(dict(locals()))
+    _causal(configuration.options_of(context, dict(locals())))
 
 
 def intervene(
+    context: Context,
     targets: Annotated[
         list[str] | None,
         typer.Argument(metavar="[T] [A] [R]", help="What to set; default: all."),
@@ -110,6 +119,9 @@ def intervene(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     progress: ProgressOption = True,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Set T, A or R on the model itself, and measure what becomes of degradation.
 
@@ -117,8 +129,8 @@ def intervene(
     the reference language. R: channels duplicated without changing the function, or
     directions removed. Each has a placebo.
     """
-    options = dict(locals()) | {"limit": None}
-    _intervene(options)
+    options = configuration.options_of(context, dict(locals()))
+    _intervene(options | {"limit": None})
 
 
 def _causal(options: dict[str, Any]) -> None:
@@ -170,7 +182,7 @@ def _causal_table(
     data: str, choices: "analysis.Choices", options: dict[str, Any]
 ) -> None:
     """The causal model of the user's own units."""
-    own = ("seed", "output", "as_json", "overwrite", "progress")
+    own = ("seed", "output", "as_json", "overwrite", "progress", "quiet")
     usual = console.USUAL | {
         "few_limit": 16,
         "interventions": "T,A,R",
@@ -193,7 +205,6 @@ def _causal_table(
         console.refuse(str(error))
     shown = json.dumps(found, indent=1, ensure_ascii=False)
     typer.echo(shown if options["as_json"] else "\n".join(lines.lines(found)))
-    if output is None:
-        typer.echo("nothing written; --output DIR keeps the run", err=True)
-    else:
-        typer.echo(f"written: {output / 'results.json'}", err=True)
+    if options["quiet"]:
+        return
+    console.say_where(output, "results.json")

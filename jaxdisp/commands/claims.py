@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
+from jaxdisp.commands import configuration
+from jaxdisp.commands.configuration import ConfigOption, PrintConfigOption
 from jaxdisp.options import (
     BitsOption,
     ClippingOption,
+    Context,
     CorpusOption,
     DtypeOption,
     FewLimitOption,
@@ -23,6 +26,7 @@ from jaxdisp.options import (
     OutputOption,
     OverwriteOption,
     ProgressOption,
+    QuietOption,
     ReferenceOption,
     RevisionOption,
     SeedOption,
@@ -38,6 +42,7 @@ SCHEMA_VERSION = 1
 
 
 def claims(
+    context: Context,
     ids: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,16 +85,19 @@ def claims(
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
     progress: ProgressOption = True,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """List every claim of the research notes: what holds, what fails, and why.
 
     Without a model, by what is proved or calculated. With --model each claim is also
     judged by what is measured on it, which carries out the experiments that it takes.
     """
-    options = dict(locals())
+    options = configuration.options_of(context, dict(locals()))
     about = {name: options.pop(name) for name in ("ids", "check", "markdown")}
     try:
-        if model is None:
+        if options["model"] is None:
             _without_data(about, options)
         else:
             _by_model(about, options)
@@ -98,7 +106,7 @@ def claims(
 
 
 def _without_data(about: dict[str, Any], options: dict[str, Any]) -> None:
-    own = {name: options[name] for name in ("as_json", "progress")}
+    own = {name: options[name] for name in ("as_json", "progress", "quiet")}
     if asked := console.given(options, console.USUAL | {"few_limit": 32} | own | OFF):
         console.refuse(f"{asked}: needs --model; 'embedded' is the one that is here")
     from jaxdisp.claims.ledger import registry
@@ -106,7 +114,7 @@ def _without_data(about: dict[str, Any], options: dict[str, Any]) -> None:
 
     entries = registry.find(about["ids"] or ())
     if about["check"]:
-        _check(entries, progress=options["progress"])
+        _check(entries, progress=options["progress"] and not options["quiet"])
         return
     listed = [rows.row(entry) for entry in entries]
     if options["as_json"]:

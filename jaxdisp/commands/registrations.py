@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
+from jaxdisp.commands import configuration
 from jaxdisp.options import Context, JsonOption
 
 if TYPE_CHECKING:
     from jaxdisp.report.registration.plan import Registered
 
-NOT_RESULTS = ("output", "as_json", "overwrite", "registered")
+NOT_RESULTS = (
+    "output",
+    "as_json",
+    "overwrite",
+    "registered",
+    "quiet",
+    *configuration.ABOUT_THE_CALL,
+    "help",
+)
 """Options of a run that say nothing of its results."""
 
 
@@ -101,7 +110,7 @@ def resolved(context: Context, options: dict[str, Any]) -> dict[str, Any]:
 
 def _is_given(context: Context, name: str) -> bool:
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    return source is not None and source.name in ("COMMANDLINE", "DEFAULT_MAP")
 
 
 def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[str, Any]:
@@ -109,7 +118,7 @@ def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[st
     from jaxdisp.claims import registry
 
     known = {parameter.name: parameter for parameter in command.params}
-    own = {"seed", "corpus", "help"}
+    own = {"seed", "corpus"}
     tested = dict.fromkeys(registry.owner(name) for name, _ in plan.hypotheses)
     arguments = ["--seed", str(plan.seeds[0])]
     if "hypotheses" not in plan.analysis:
@@ -146,18 +155,12 @@ def _options_of(path: pathlib.Path, plan: "Registered", command: Any) -> dict[st
 
 
 def _arguments(parameter: Any, value: Any) -> list[str]:
-    if value is None:
+    written = configuration.as_given(parameter, value)
+    if written is None:
         return []
-    if isinstance(value, dict):
-        raise ValueError(f"must be a value or a list of values, got {value}")
-    if isinstance(value, bool) != bool(parameter.is_flag):
-        allowed = "true or false" if parameter.is_flag else "a value"
-        raise ValueError(f"must be {allowed}, got {value}")
-    if isinstance(value, bool):
-        names = parameter.opts if value else parameter.secondary_opts
-        return [names[0]]
-    listed = value if isinstance(value, list) else [value]
-    return [parameter.opts[0], ",".join(str(each) for each in listed)]
+    if isinstance(written, bool):
+        return [(parameter.opts if written else parameter.secondary_opts)[0]]
+    return [parameter.opts[0], *(written if isinstance(written, list) else [written])]
 
 
 def _hashes(options: dict[str, Any]) -> dict[str, str]:

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from jaxdisp import console
+from jaxdisp.commands import configuration
+from jaxdisp.commands.configuration import ConfigOption, PrintConfigOption
 from jaxdisp.options import (
     BudgetOption,
     ClippingOption,
+    Context,
     CorpusOption,
     DryRunOption,
     DtypeOption,
@@ -29,6 +32,7 @@ from jaxdisp.options import (
     OutputOption,
     OverwriteOption,
     QuantizersOption,
+    QuietOption,
     ReferenceOption,
     ResumeOption,
     RevisionOption,
@@ -40,6 +44,7 @@ from jaxdisp.options import (
 
 
 def search(
+    context: Context,
     keep: KeepOption = None,
     every: EveryOption = False,
     sets: SetsOption = None,
@@ -69,12 +74,15 @@ def search(
     as_json: JsonOption = False,
     resume: ResumeOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    config: ConfigOption = None,
+    print_config: PrintConfigOption = False,
 ) -> None:
     """Measure which layers to protect: every set, ranked with uncertainty.
 
     Killed at any moment, the same command goes on where it stopped.
     """
-    options = dict(locals())
+    options = configuration.options_of(context, dict(locals()))
     chosen = ("keep", "every", "sets", "budget", "objective", "quantizers", "guided")
     for name in chosen:
         options.pop(name)
@@ -106,6 +114,7 @@ def merge(
     ],
     as_json: JsonOption = False,
     overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Join the shards of a search into one run."""
     from jaxdisp.report import merged
@@ -115,4 +124,5 @@ def merge(
         found = merged.finish(wanted, inputs, kept)
     except (ValueError, OSError) as error:
         console.refuse(str(error))
-    console.show(wanted, inputs, found, output, as_json=as_json)
+    shown = {"as_json": as_json, "quiet": quiet}
+    console.show(wanted, inputs, found, output, **shown)
