@@ -266,6 +266,7 @@ def test_a_search_writes_a_whole_run(place):
         "environment.json",
         "results.json",
         "report.html",
+        "report.md",
         "store.sqlite",
         "sets.csv",
         "layer_shares.csv",

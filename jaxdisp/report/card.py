@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxdisp.models.quantized import Quantizer
-from jaxdisp.report import markdown_text, tables
+from jaxdisp.report import limits, markdown_text, tables
 from jaxdisp.report.settings import describe
 
 TAGS = ["jaxdisp", "multilingual", "quantization"]
 METRIC = "D_sent: nats lost per parallel sentence"
 CODE = re.compile(r"[a-z]{2,3}(?=([-_][A-Z][a-z]{3})?$)")
-"""Names of languages that begin with a code of ISO 639, perhaps with a script."""
+"""Names of languages that are a code of ISO 639, perhaps with a script."""
 MEASURES = {
     "mean": "mean over languages",
     "worst": "worst language",
@@ -55,6 +55,7 @@ def of_plan(plan: dict[str, Any]) -> str:
         "languages": [],
         "disparity": [],
         "losses": "predicted by jaxdisp for this assignment of layers",
+        "limits": LIMITS,
     }
     if predicted is not None:
         about["corpus"] = _corpus(predicted["corpus"], predicted["dtype"])
@@ -86,6 +87,7 @@ def of_results(found: dict[str, Any]) -> str:
         "languages": _of_losses(found),
         "disparity": _measured_disparity(found["disparity"]),
         "losses": "measured by jaxdisp",
+        "limits": [f"{each.about}: {each.text}" for each in limits.limits(found)],
     }
     return metadata(about) + "\n" + block(about)
 
@@ -133,7 +135,7 @@ def block(about: dict[str, Any]) -> str:
         header = ("disparity", "estimate [95 %]", "remark")
         lines += markdown_text.table(header, about["disparity"], words=(0, 2))
         lines.append("")
-    lines += ["Limits:", "", *(f"- {each}" for each in LIMITS), ""]
+    lines += ["Limits:", "", *(f"- {escaped(each)}" for each in about["limits"]), ""]
     lines += ["Licences of the model and of the text are those of their sources."]
     lines += [f"Cite {CITATION}."]
     return "\n".join(lines) + "\n"

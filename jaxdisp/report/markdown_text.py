@@ -61,6 +61,25 @@ def image(title: str, path: str) -> str:
     return f"![{_with_backslashes(IN_BRACKETS, title)}]({path})"
 
 
+def fenced(lines: Sequence[str]) -> list[str]:
+    """Writes lines that are shown letter by letter, such as a terminal's.
+
+    Definition: fenced by one backtick more than there are in a row inside.
+
+    Args:
+        lines: as text; control characters become spaces.
+
+    Reference: CommonMark 0.31.2, section 4.5.
+    """
+    kept = [CONTROL.sub(" ", line) for line in lines]
+    fence = "`" * max(3, 1 + _longest_run("\n".join(kept)))
+    return [fence, *kept, fence]
+
+
+def _longest_run(text: str) -> int:
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
 def code(text: str) -> str:
     """Writes a line that is shown letter by letter, such as a command.
 
@@ -72,7 +91,6 @@ def code(text: str) -> str:
     Reference: CommonMark 0.31.2, section 6.1.
     """
     line = CONTROL.sub(" ", text).strip()
-    longest = max((len(run) for run in re.findall("`+", line)), default=0)
-    fence = "`" * (longest + 1)
+    fence = "`" * (1 + _longest_run(line))
     inner = f" {line} " if line.startswith("`") or line.endswith("`") else line
     return f"{fence}{inner}{fence}"

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxdisp.models.checkpoint import read_json
-from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report import jobs, runs, searching, settings
-from jaxdisp.report.search_lattice import Search
 from jaxdisp.search import merging, plan, store, sweep
 
 
@@ -121,20 +119,6 @@ def _settings(
                 "shards of one search"
             )
     try:
-        return _opened(recorded[0]), recorded[0]
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{shards[0]}: its config.json is of another version of jaxdisp ({error}); "
-            "merge with the version that made it"
-        ) from error
-
-
-def _opened(recorded: dict[str, Any]) -> settings.Settings:
-    fields = {key: value for key, value in recorded.items() if key != "hashes"}
-    quantizer, search = dict(fields["quantizer"]), dict(fields["search"])
-    quantizer["include"] = tuple(quantizer["include"])
-    search["bits"] = tuple(search["bits"])
-    if fields["languages"] is not None:
-        fields["languages"] = tuple(fields["languages"])
-    fields |= {"quantizer": Quantizer(**quantizer), "search": Search(**search)}
-    return settings.Settings(**fields)
+        return settings.recalled(recorded[0]), recorded[0]
+    except ValueError as error:
+        raise ValueError(f"{shards[0]}: its {error}") from error

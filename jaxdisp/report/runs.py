@@ -21,6 +21,8 @@ from jaxdisp.search import hosts, store
 
 SCHEMA_VERSION = 2
 UNFINISHED = "unfinished"
+PART = ".part"
+"""What a file's name ends with until it is whole."""
 REGISTRATION = "registration.json"
 STORE = "store"
 """What the names of stores, and of the files that SQLite keeps beside them, hold."""

@@ -12,6 +12,7 @@ from jaxdisp.measure.disparity import Contrast, contrast
 from jaxdisp.models.model import Model, load
 from jaxdisp.models.quantized import Quantizer, check_quantizer
 from jaxdisp.report import clipping, searching
+from jaxdisp.report.causes import analysis
 from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
@@ -67,6 +68,15 @@ class Settings:
     causes: causes_job.Wanted | None = None
     claims: tuple[str, ...] | None = None
     registered: Registration | None = None
+
+
+KINDS: dict[str, Any] = {
+    "quantizer": Quantizer,
+    "search": Search,
+    "causes": causes_job.Wanted,
+    "registered": Registration,
+}
+"""Settings that are several, by what they are."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -277,3 +287,40 @@ def configuration(settings: Settings, inputs: Inputs) -> dict[str, Any]:
     Reference: our own definition.
     """
     return dataclasses.asdict(settings) | {"hashes": hashes(inputs)}
+
+
+def recalled(recorded: dict[str, Any]) -> Settings:
+    """Reads the settings of a run from its configuration.
+
+    Args:
+        recorded: the content of `config.json`, as `configuration` gives it.
+
+    Raises:
+        ValueError: if it is of another version, or of no run of a model.
+
+    Reference: our own definition.
+    """
+    try:
+        fields = {name: _fixed(recorded[name]) for name in recorded if name != "hashes"}
+        for name, kind in KINDS.items():
+            if fields[name] is not None:
+                fields[name] = _made(kind, fields[name])
+        return Settings(**fields)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"config.json is of another version of jaxdisp ({error}); use the one that "
+            "made it"
+        ) from error
+
+
+def _made(kind: Any, fields: dict[str, Any]) -> Any:
+    if kind is causes_job.Wanted and fields["choices"] is not None:
+        fields = fields | {"choices": analysis.Choices(**fields["choices"])}
+    return kind(**fields)
+
+
+def _fixed(value: Any) -> Any:
+    """Lists are tuples in settings, which do not change."""
+    if isinstance(value, dict):
+        return {name: _fixed(each) for name, each in value.items()}
+    return tuple(map(_fixed, value)) if isinstance(value, list) else value

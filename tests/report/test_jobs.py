@@ -116,6 +116,8 @@ def test_a_run_is_complete(settings, tmp_path):
         "environment.json",
         "results.json",
         "report.html",
+        "report.md",
+        "card.md",
         "tables/degradation.csv",
         "tables/sentences.csv",
         "tables/layers.csv",

@@ -58,6 +58,7 @@ def test_writes_findings_with_what_they_rest_on(settings, tmp_path):
         "tables/t_901_layers.csv",
         "figures/t_901.png",
         "report.html",
+        "report.md",
     } <= names
     assert "figures/made_up.png" not in names
     assert "tables/t_901_languages.csv" not in names
