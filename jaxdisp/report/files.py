@@ -3,8 +3,10 @@
 from typing import Any
 
 from jaxdisp.report import (
+    card,
     clip_tables,
     illustration,
+    markdown,
     page,
     plots,
     results,
@@ -36,6 +38,9 @@ def written(found: dict[str, Any], environment: dict[str, Any]) -> dict[str, byt
     files = written_tables(found) | illustration.written(drawn)
     if found["command"] in PAGED and "data" not in found:
         files["report.html"] = page.render(page.content(found, environment), files)
+        files["report.md"] = markdown.report(found, environment, drawn).encode()
+        if "degradation" in found:
+            files["card.md"] = card.of_results(found).encode()
     return files
 
 
