@@ -5,9 +5,9 @@ from typing import Any
 from jaxdisp.report import (
     card,
     clip_tables,
+    compared_files,
     illustration,
     markdown,
-    page,
     plots,
     results,
     search_tables,
@@ -16,7 +16,9 @@ from jaxdisp.report import (
 from jaxdisp.report.causes import figures as causes_figures
 from jaxdisp.report.claims import rows as claims
 from jaxdisp.report.hypotheses import figures
+from jaxdisp.report.page import report
 from jaxdisp.report.parts import part
+from jaxdisp.report.plans import plan as plans
 
 PAGED = ("run", "search", "hypotheses", "causal", "intervene", "claims")
 """Commands whose runs have a page."""
@@ -36,8 +38,12 @@ def written(found: dict[str, Any], environment: dict[str, Any]) -> dict[str, byt
     """
     drawn = plots.illustrations(found)
     files = written_tables(found) | illustration.written(drawn)
+    if "compared" in found:
+        return files | compared_files.page(found, environment, drawn)
+    if (plan := part(found, "plan")) is not None:
+        files[plans.FILE] = plans.encoded(plan)
     if found["command"] in PAGED and "data" not in found:
-        files["report.html"] = page.render(page.content(found, environment), files)
+        files["report.html"] = report.written(found, environment, drawn, files)
         files["report.md"] = markdown.report(found, environment, drawn).encode()
         if "degradation" in found:
             files["card.md"] = card.of_results(found).encode()
@@ -55,9 +61,13 @@ def written_tables(found: dict[str, Any]) -> dict[str, bytes]:
 
     Reference: our own definition.
     """
+    if "compared" in found:
+        return compared_files.written_tables(found)
     if "data" in found:
         return causes_figures.files(found)
     files = _measured(found) | _clipped(found)
+    for name, rows in plots.tables(found).items():
+        files[f"tables/{name}.csv"] = tables.csv(rows)
     if (searched := part(found, "search")) is not None:
         files |= _searched(searched)
     if (examined := part(found, "hypotheses")) is not None:

@@ -26,7 +26,7 @@ def lines(found: dict[str, Any], width: int) -> list[str]:
         shown = _beside(beside, refused=answer.verdicts_refused(found))
     else:
         shown = _measured(found)
-    for sentence in _mediated(found.get("mediations") or []):
+    for sentence in mediated(found.get("mediations") or []):
         shown += textwrap.wrap(sentence, width, subsequent_indent="  ")
     return shown
 
@@ -96,8 +96,14 @@ def _from_to(row: dict[str, Any]) -> str:
     return f"{row['before']:.4g} -> {row['after']:.4g}"
 
 
-def _mediated(rows: Rows) -> list[str]:
-    """A sentence for each mediator that was put back."""
+def mediated(rows: Rows) -> list[str]:
+    """Says of each mediator what was left when it was put back.
+
+    Args:
+        rows: `mediations` of results.
+
+    Reference: our own definition.
+    """
     said = []
     for mediator in dict.fromkeys(row["mediator"] for row in rows):
         part = {row["part"]: row for row in rows if row["mediator"] == mediator}

@@ -33,12 +33,12 @@ def lines(found: dict[str, Any]) -> list[str]:
     """
     parts = (
         wrapped(answer.answer(found)),
-        _assumed(found),
+        wrapped(*assumed(found)),
         _effects(found),
         carried_out_lines.lines(found, WIDTH),
         wrapped(*trust_lines.sentences(found)),
         _models(found),
-        _refused(found),
+        wrapped(*refused(found)),
     )
     shown: list[str] = []
     for part in filter(None, parts):
@@ -61,10 +61,17 @@ def wrapped(*sentences: str) -> list[str]:
     ]
 
 
-def _assumed(found: dict[str, Any]) -> list[str]:
+def assumed(found: dict[str, Any]) -> list[str]:
+    """Says in sentences on what a fit rests, and on what it was measured.
+
+    Args:
+        found: as from `job.results` or `analysis.analyse`, `runs.rounded`.
+
+    Reference: our own definition.
+    """
     said = _measured(found)
     if not found.get("effects"):
-        return wrapped(*said)
+        return said
     covariates = ", ".join(found["covariates"]) or "none"
     said += [
         f"{found['link']} link, {len(found['languages'])} languages, {found['rows']} "
@@ -75,7 +82,7 @@ def _assumed(found: dict[str, Any]) -> list[str]:
         count = len(found["dropped"])
         rows = "1 row was" if count == 1 else f"{count} rows were"
         said.append(f"{rows} left out: {_listed(found['dropped'])}")
-    return wrapped(*said)
+    return said
 
 
 def _measured(found: dict[str, Any]) -> list[str]:
@@ -124,14 +131,20 @@ def _models(found: dict[str, Any]) -> list[str]:
     return shown
 
 
-def _refused(found: dict[str, Any]) -> list[str]:
-    """What could not be had; why there are no verdicts is said with the chains."""
-    refused = [row for row in found.get("refused") or [] if row["what"] != "verdicts"]
-    rows = refused + (found.get("missing") or [])
+def refused(found: dict[str, Any]) -> list[str]:
+    """Says what could not be had; why there are no verdicts is said with the chains.
+
+    Args:
+        found: as from `job.results` or `analysis.analyse`, `runs.rounded`.
+
+    Reference: our own definition.
+    """
+    without = [row for row in found.get("refused") or [] if row["what"] != "verdicts"]
+    rows = without + (found.get("missing") or [])
     said = [f"refused, {row['what']}: {row['reason']}" for row in rows[:MOST]]
     if len(rows) > MOST:
         said.append(f"and {len(rows) - MOST} more, in results.json")
-    return wrapped(*said)
+    return said
 
 
 def _listed(texts: list[str]) -> str:
