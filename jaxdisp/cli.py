@@ -15,6 +15,7 @@ from jaxdisp.commands import causes as causal_commands
 from jaxdisp.commands import claims as claim_commands
 from jaxdisp.commands import configuration, examples, registrations, searches
 from jaxdisp.commands import power as power_command
+from jaxdisp.commands import quantize as quantize_command
 from jaxdisp.commands import reports as report_commands
 from jaxdisp.commands.configuration import (
     ConfigOption,
@@ -239,6 +240,7 @@ app.command(epilog=examples.of("register"))(registrations.register)
 app.command(epilog=examples.of("report"))(report_commands.report)
 app.command(epilog=examples.of("compare"))(report_commands.compare)
 app.command(epilog=examples.of("verify"))(report_commands.verify)
+app.command(epilog=examples.of("quantize"))(quantize_command.quantize)
 
 
 @app.command(epilog=examples.of("clip"))

@@ -52,6 +52,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jaxdisp verify runs/first",
         "jaxdisp verify runs/first --sample 50 --seed 1 --json",
     ),
+    "quantize": (
+        "jaxdisp quantize --plan runs/first/plan.json --out quantized",
+        "jaxdisp quantize --plan runs/first/plan.json --out checked --check",
+    ),
     "clip": (
         "jaxdisp clip --law gaussian --bits 4",
         "jaxdisp clip --limit 4 --deploy minimax --output runs/clip",

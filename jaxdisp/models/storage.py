@@ -135,6 +135,28 @@ def effective_bits(
     return 8 * total / count_quantizable(model, quantizers)
 
 
+def tensor_bytes(
+    tensor: decoder.Tensor,
+    quantizer: Quantizer | None,
+    *,
+    full_bits: int = FULL_BITS,
+) -> int:
+    """Counts the bytes of a parameter, of one layer where the layers have it.
+
+    Definition: the module's table.
+
+    Args:
+        tensor: the parameter.
+        quantizer: what rounds it; None keeps it in full precision.
+        full_bits: bits of a number in full precision.
+
+    Reference: our own definition.
+    """
+    if quantizer is None:
+        return math.prod(tensor.shape) * full_bits // 8
+    return _packed_bytes(tensor, quantizer)
+
+
 def _check(model: Model, quantizers: Sequence[Quantizer], full_bits: int) -> None:
     if full_bits < 8 or full_bits % 8:
         raise ValueError(f"full_bits must be a multiple of 8, got {full_bits}")

@@ -41,42 +41,42 @@ def write_file(
     """
     content: dict[str, object] = {"__metadata__": {"format": "pt"}}
     end = 0
-    sizes = []
     for tensor in tensors:
-        sizes.append(math.prod(tensor.shape) * item_bytes(tensor.dtype))
         content[tensor.name] = {
             "dtype": tensor.dtype,
             "shape": list(tensor.shape),
-            "data_offsets": [end, end + sizes[-1]],
+            "data_offsets": [end, end + size(tensor)],
         }
-        end += sizes[-1]
+        end += size(tensor)
     header = json.dumps(content, separators=(",", ":")).encode()
     header += b" " * (-len(header) % ALIGNED)
     with path.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
-        for tensor, size, part in zip(tensors, sizes, data, strict=True):
-            if len(part) != size:
+        for tensor, part in zip(tensors, data, strict=True):
+            if len(part) != size(tensor):
                 raise ValueError(
                     f"{path}: {tensor.name} has {len(part)} bytes, but its shape and "
-                    f"type ask for {size}"
+                    f"type ask for {size(tensor)}"
                 )
             file.write(part)
 
 
-def item_bytes(dtype: str) -> int:
-    """Counts the bytes of one number of a type.
+def size(tensor: Planned) -> int:
+    """Counts the bytes of a tensor.
 
     Args:
-        dtype: as safetensors names it, such as `BF16`.
+        tensor: its type and shape.
 
     Raises:
-        ValueError: if it is none that is written.
+        ValueError: if its type is none that is written.
 
     Reference: the safetensors format.
     """
-    if dtype not in BYTES:
-        raise ValueError(f"type {dtype}: must be one of {', '.join(BYTES)}")
-    return BYTES[dtype]
+    if tensor.dtype not in BYTES:
+        raise ValueError(
+            f"{tensor.name}: its type {tensor.dtype} must be one of {', '.join(BYTES)}"
+        )
+    return math.prod(tensor.shape) * BYTES[tensor.dtype]
 
 
 BYTES = headers.FLOATS | {

@@ -16,6 +16,7 @@ from jaxdisp.report import clip_matrices, clipping, files, results, runs, search
 from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
+from jaxdisp.report.plans import job as plan_job
 from jaxdisp.report.registration import deviations, record
 from jaxdisp.report.settings import Inputs, Settings, describe, hashes
 from jaxdisp.search import lattice, plan, sweep
@@ -39,6 +40,8 @@ def work(settings: Settings, inputs: Inputs) -> int:
     if inputs.searched is not None:
         searched = inputs.searched
         total += searching.work(searching.planned(searched), searched.search.guided)
+        if settings.command == "run":
+            total += plan_job.work(_to_plan(settings, inputs, searched))
     if inputs.compared is not None:
         passes = 2 if settings.command == "clip" else 1
         read = passes * inputs.compared.calibration.n_sentences
@@ -86,8 +89,12 @@ def execute(
     found = _described(settings, inputs)
     found |= _measured(settings, inputs, run, advance)
     if inputs.searched is not None:
-        searched = _searched(inputs.searched, run, advance, evaluate=evaluate)
+        wanted = _to_plan(settings, inputs, inputs.searched)
+        # a search has measured every set on all of its text
+        told = advance if settings.command == "run" else int
+        searched, plan_of = _searched(wanted, run, advance, told, evaluate=evaluate)
         found |= {"search": searched} if in_parts else searched
+        found |= plan_of
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
     if inputs.examined is not None:
@@ -172,6 +179,7 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
         "architecture": model.architecture.name,
         "n_layers": model.config.n_layers,
         "parameters": count_parameters(model),
+        "vocabulary": model.config.vocabulary,
         "dtype": model.dtype,
         "quantizer": dataclasses.asdict(settings.quantizer),
         "quantizer_in_words": describe(settings.quantizer),
@@ -215,17 +223,32 @@ def _measured(
 
 
 def _searched(
-    inputs: searching.Inputs, run: runs.Run | None, advance: Advance, *, evaluate: bool
-) -> dict[str, Any]:
+    wanted: plan_job.Inputs,
+    run: runs.Run | None,
+    advance: Advance,
+    told: Advance,
+    *,
+    evaluate: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Results of a search, and the plan that it leads to, if it does."""
     with searching.opened(_directory(run)) as kept:
-        inputs, known = searching.explore(inputs, kept, advance)
-        made = searching.planned(inputs)
-        shard = inputs.shard if evaluate else None
+        asked, known = searching.explore(wanted.searched, kept, advance)
+        made = searching.planned(asked)
+        shard = asked.shard if evaluate else None
         losses = searching.evaluate(made, kept, advance, shard)
-    if inputs.shard[1] > 1:
-        cells = searching.count_cells(made, losses)
-        return {"shard": list(inputs.shard), "cells": cells}
-    return searching.results(inputs, made, losses) | known
+        if asked.shard[1] > 1:
+            cells = searching.count_cells(made, losses)
+            return {"shard": list(asked.shard), "cells": cells}, {}
+        found = searching.results(asked, made, losses) | known
+        return found, plan_job.results(wanted, found, kept, told, evaluate=evaluate)
+
+
+def _to_plan(
+    settings: Settings, inputs: Inputs, searched: searching.Inputs
+) -> plan_job.Inputs:
+    return plan_job.Inputs(
+        searched=searched, corpus=inputs.corpus, revision=settings.revision
+    )
 
 
 def _directory(run: runs.Run | None) -> pathlib.Path | None:

@@ -9,6 +9,7 @@ from jaxdisp.report.causes.lines import lines as causes_lines
 from jaxdisp.report.claims.lines import lines as claim_lines
 from jaxdisp.report.claims.lines import tally
 from jaxdisp.report.hypotheses.lines import lines as finding_lines
+from jaxdisp.report.plans.lines import of_run as plan_lines
 from jaxdisp.report.registration.deviations import lines as registration_lines
 from jaxdisp.report.settings import Inputs, Settings, describe
 
@@ -42,6 +43,8 @@ def lines(settings: Settings, inputs: Inputs, found: dict[str, Any]) -> list[str
             "jaxdisp merge --output DIR SHARD_DIRECTORIES",
         ]
     shown += _searched(found if settings.command == "search" else found.get("search"))
+    if "plan" in found:
+        shown += plan_lines(found["plan"])
     if "matrices" in found:
         shown += clip_tables.matrix_lines(found)
     if "clipping" in found:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxdisp.models import decoder, modules
+from jaxdisp.models import decoder, modules, storage
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, is_included, round_tensor
 from jaxdisp.report.plans import plan as plans
@@ -44,6 +44,27 @@ def quantizer_of(
     quantizer = plan.quantizers[version - 1]
     tied = model.config.tied
     return quantizer if is_included(tensor, quantizer, tied=tied) else None
+
+
+def n_bytes(plan: plans.Plan, model: Model) -> int:
+    """Counts the bytes of a model as a plan makes it, words packed.
+
+    Definition: `storage.tensor_bytes` of every parameter, by what rounds it.
+
+    Args:
+        plan: the plan.
+        model: the model it is for; its weights do not matter.
+
+    Raises:
+        ValueError: as `is_included`.
+
+    Reference: our own definition.
+    """
+    return sum(
+        storage.tensor_bytes(tensor, quantizer_of(plan, model, tensor, layer))
+        for tensor in model.architecture.tensors(model.config)
+        for layer in range(model.config.n_layers if tensor.stacked else 1)
+    )
 
 
 def rounded(

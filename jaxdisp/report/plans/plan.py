@@ -1,6 +1,7 @@
 """Plans as `plan.json`: which version every layer is in, of which model, and why."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any, get_args
@@ -108,6 +109,21 @@ def content(plan: Plan) -> dict[str, Any]:
         entry["include"] = list(entry["include"])
     lists = {name: list(fields[name]) for name in ("quantizers", "assignment")}
     return found | fields | lists
+
+
+def encoded(found: dict[str, Any]) -> bytes:
+    """Writes the content of a plan as the bytes of `plan.json`.
+
+    Args:
+        found: as from `content`.
+
+    Raises:
+        ValueError: if a number is NaN or infinite.
+
+    Reference: our own definition.
+    """
+    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+    return (text + "\n").encode()
 
 
 def read(path: pathlib.Path) -> Plan:
