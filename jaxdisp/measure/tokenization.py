@@ -180,15 +180,30 @@ def tokens_per_word(
     if written in UNSEGMENTED:
         missing = np.full(len(sentences), np.nan)
         return missing, f"no spaces between words in the script {written}"
-    words = np.array(
-        [
-            sum(any(c.isalnum() for c in part) for part in sentence.split())
-            for sentence in sentences
-        ]
-    )
+    words = np.array([_words(sentence) for sentence in sentences])
     per_word = np.where(words > 0, n_tokens / np.maximum(words, 1), np.nan)
     none = int(np.sum(words == 0))
     return per_word, f"{none} sentences without a word" if none else ""
+
+
+def count_words(sentences: Sequence[str]) -> int | None:
+    """Counts the words of a language, if it writes them apart.
+
+    Definition: parts between white space that hold a letter or a digit; None in a
+    script without spaces.
+
+    Args:
+        sentences: of one language.
+
+    Reference: Rust et al. 2021, arXiv:2012.15613, section 4 (fertility).
+    """
+    if script(" ".join(sentences)) in UNSEGMENTED:
+        return None
+    return sum(map(_words, sentences))
+
+
+def _words(sentence: str) -> int:
+    return sum(any(c.isalnum() for c in part) for part in sentence.split())
 
 
 def boundary_agreement(

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from jaxdisp.measure import tokenization
+from jaxdisp.measure.corpora import codes
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.disparity import Contrast
@@ -44,13 +46,14 @@ def degradation_rows(
     n_bytes = np.asarray(evaluation.n_bytes).sum(axis=1)
     n_tokens = np.asarray(evaluation.n_tokens).sum(axis=1)
     full = np.asarray(evaluation.nll[0]).sum(axis=-1) / (n_bytes * np.log(2))
+    training_bytes = codes.matched(model.training_bytes, corpus.languages)
     rows = []
     for place, language in enumerate(corpus.languages):
         at = (config, place)
         rows.append(
             {
                 "language": language,
-                "training_bytes": model.training_bytes.get(language),
+                "training_bytes": training_bytes.get(language),
                 "tokens_per_byte": n_tokens[place] / n_bytes[place],
                 "loss": full[place],
                 **interval_fields("d_sent", lost.per_sentence, at),
@@ -69,6 +72,7 @@ def sentence_losses(corpus: Corpus, found: Evaluation) -> dict[str, Any]:
 
     `full` and `quantized` are nats per sentence in configurations 0 and 1, by language
     as `languages` lists them, sentences as `lines`, whose text is in `groups`.
+    `n_words` are of all sentences together, None in a script without spaces.
 
     Args:
         corpus: the text measured.
@@ -82,6 +86,12 @@ def sentence_losses(corpus: Corpus, found: Evaluation) -> dict[str, Any]:
         "groups": list(corpus.groups),
         "n_tokens": np.asarray(found.n_tokens),
         "n_bytes": np.asarray(found.n_bytes),
+        "n_words": {
+            language: tokenization.count_words(sentences)
+            for language, sentences in zip(
+                corpus.languages, corpus.sentences, strict=True
+            )
+        },
         "full": np.asarray(found.nll[0]),
         "quantized": np.asarray(found.nll[1]),
     }

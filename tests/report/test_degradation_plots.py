@@ -45,12 +45,12 @@ def labels(axes):
     return [label.get_text() for label in axes.get_yticklabels()]
 
 
-def test_bars_are_the_rows_from_top_to_bottom():
+def test_points_are_the_rows_from_top_to_bottom():
     figure = degradation_plots.degradation_figure(degradation_rows(), title="4 bits")
-    bars, against = figure.axes
-    assert labels(bars) == ["en", "de (collapsed)", "ru"]  # upwards
-    assert [bar.get_width() for bar in bars.patches] == [1.0, 2.0, 3.0]
-    (lines,) = bars.collections
+    losses, against = figure.axes
+    assert labels(losses) == ["en", "de (collapsed)", "ru"]  # upwards
+    assert losses.lines[0].get_xdata().tolist() == [1.0, 2.0, 3.0]
+    (lines,) = losses.collections
     ends = [segment[:, 0].tolist() for segment in lines.get_segments()]
     assert ends == [[0.5, 1.5], [1.5, 2.5], [2.5, 3.5]]
     assert {text.get_text() for text in against.texts} == {"ru", "de", "en"}
