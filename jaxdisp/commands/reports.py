@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
-from jaxdisp.options import JsonOption, QuietOption
+from jaxdisp.options import (
+    JsonOption,
+    OutputOption,
+    OverwriteOption,
+    QuietOption,
+    ReferenceOption,
+)
 
 if TYPE_CHECKING:
     from jaxdisp.report.recorded import Recorded
@@ -24,12 +30,12 @@ def report(
 
     Needs neither model nor corpus. A run that is as it was made gives the same files.
     """
-    from jaxdisp.report import recorded
-
     opened = _opened(run)
+    from jaxdisp.report import recorded_files
+
     try:
-        content = recorded.redrawn(opened)
-        recorded.replace_all(run, content)
+        content = recorded_files.redrawn(opened)
+        recorded_files.replace_all(run, content)
     except ValueError as error:
         console.refuse(str(error))
     except OSError as error:
@@ -37,7 +43,8 @@ def report(
     if as_json:
         typer.echo(json.dumps({"run": str(run), "files": sorted(content)}, indent=1))
         return
-    typer.echo(str(run / ("report.html" if "report.html" in content else "tables")))
+    looked_at = [name for name in ("report.html", "report.md") if name in content]
+    typer.echo(str(run / [*looked_at, "tables"][0]))
     if not quiet:
         typer.echo(f"written: {_counted(content)}", err=True)
 
@@ -55,11 +62,64 @@ def _counted(content: dict[str, Any]) -> str:
     tables = sum(name.startswith("tables/") for name in content)
     figures = sum(name.endswith(".svg") for name in content)
     pages = [name for name in content if "/" not in name]
-    return ", ".join([f"{tables} tables", f"{figures} figures", *pages])
+    counts = [
+        f"{count} {what}{'' if count == 1 else 's'}"
+        for count, what in ((tables, "table"), (figures, "figure"))
+    ]
+    return ", ".join([*counts, *pages])
 
 
-def compare() -> None:
-    """Put two runs side by side."""
+def compare(
+    first: Annotated[
+        pathlib.Path, typer.Argument(metavar="RUN", help="Directory of a run.")
+    ],
+    second: Annotated[
+        pathlib.Path,
+        typer.Argument(metavar="RUN", help="Of another, on the same text."),
+    ],
+    reference: ReferenceOption = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Put two models or schemes side by side, with paired intervals.
+
+    Needs neither model nor corpus: both runs hold the losses of every sentence.
+    """
+    runs_compared = [_opened(first), _opened(second)]
+    console.keep_compiled()
+    from jaxdisp.report import compared, compared_lines
+
+    try:
+        found = compared.compare(*runs_compared, reference=reference)
+        if output is not None:
+            asked = {"command": "compare", "runs": [str(first), str(second)]}
+            asked |= {"reference": reference, "seed": found["seed"]}
+            _keep(output, asked, found, overwrite=overwrite)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    if as_json:
+        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(compared_lines.lines(found)))
+    if not quiet:
+        console.say_where(output, "report.md")
+
+
+def _keep(
+    output: pathlib.Path,
+    asked: dict[str, Any],
+    found: dict[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Writes a comparison as a run of its own."""
+    from jaxdisp.report import files, runs
+
+    kept = runs.begin(output, asked, overwrite=overwrite)
+    about = runs.environment(kept, found["hashes"])
+    runs.finish(kept, found, files.written(found, about), about)
 
 
 def verify() -> None:
