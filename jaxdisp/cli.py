@@ -14,6 +14,7 @@ from jaxdisp import console
 from jaxdisp.commands import causes as causal_commands
 from jaxdisp.commands import claims as claim_commands
 from jaxdisp.commands import configuration, examples, registrations, searches
+from jaxdisp.commands import plans as plan_commands
 from jaxdisp.commands import power as power_command
 from jaxdisp.commands import quantize as quantize_command
 from jaxdisp.commands import reports as report_commands
@@ -241,6 +242,7 @@ app.command(epilog=examples.of("report"))(report_commands.report)
 app.command(epilog=examples.of("compare"))(report_commands.compare)
 app.command(epilog=examples.of("verify"))(report_commands.verify)
 app.command(epilog=examples.of("quantize"))(quantize_command.quantize)
+app.add_typer(plan_commands.app, name="plan")
 
 
 @app.command(epilog=examples.of("clip"))

@@ -1,0 +1,112 @@
+"""Plans: made of what was searched, shown, and exchanged with other toolkits."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from jaxdisp import console
+from jaxdisp.options import RevisionOption
+
+app = typer.Typer(
+    no_args_is_help=False,
+    help="Plans: which layers are rounded, and how, for other toolkits to carry out.",
+)
+
+ToOption = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        help="qwix, llm-compressor, gptqmodel, auto-round, llama.cpp or transformers.",
+    ),
+]
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        help="qwix, llm-compressor, gptqmodel, auto-round, llama.cpp or transformers; "
+        "auto finds out by the content.",
+    ),
+]
+FileOption = Annotated[
+    pathlib.Path | None,
+    typer.Option("--output", help="File to write; default: stdout."),
+]
+AnyModelOption = Annotated[
+    str | None,
+    typer.Option("--model", help="Directory or hub id; default: that of the plan."),
+]
+
+
+@app.command("export")
+def export(
+    plan: Annotated[pathlib.Path, typer.Argument(help="A plan.json.")],
+    to: ToOption,
+    model: AnyModelOption = None,
+    output: FileOption = None,
+) -> None:
+    """Write a plan as the recipe of another toolkit, with the model's module names.
+
+    Reads only `config.json` of the model, and compares the hash of its weights. What
+    the toolkit cannot say of the plan goes to stderr and into the recipe.
+    """
+    from jaxdisp.report.plans import exports, skeleton
+    from jaxdisp.report.plans import plan as plans
+
+    try:
+        exports.find(to)
+        found = plans.read(plan)
+        source = found.model.source if model is None else model
+        revision = found.model.revision if model is None else None
+        opened = skeleton.open_skeleton(source, revision)
+        made = exports.export(found, opened, to)
+        _put(made.text, output)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    _tell(made.remarks, output)
+
+
+@app.command("import")
+def import_(
+    recipe: Annotated[pathlib.Path, typer.Argument(help="Recipe of a toolkit.")],
+    toolkit: FromOption = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Directory or hub id; default: the embedded."),
+    ] = None,
+    revision: RevisionOption = None,
+    output: FileOption = None,
+) -> None:
+    """Read the recipe of another toolkit as a plan, to audit what it costs.
+
+    What the recipe says that no plan can, such as calibration, goes to stderr.
+    """
+    import json
+
+    from jaxdisp.report.plans import imports, skeleton
+    from jaxdisp.report.plans import plan as plans
+
+    try:
+        opened = skeleton.open_skeleton(model, revision)
+        found = imports.import_recipe(recipe, opened, toolkit)
+        text = json.dumps(plans.content(found.plan), indent=1, ensure_ascii=False)
+        _put(text + "\n", output)
+    except (ValueError, OSError) as error:
+        console.refuse(str(error))
+    _tell((f"read as a recipe of {found.toolkit}", *found.remarks), output)
+
+
+def _put(text: str, output: pathlib.Path | None) -> None:
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    from jaxdisp.models import checkpoint
+
+    checkpoint.replace(output, text.encode())
+
+
+def _tell(remarks: tuple[str, ...], output: pathlib.Path | None) -> None:
+    for line in remarks:
+        typer.echo(f"remark: {line}", err=True)
+    if output is not None:
+        typer.echo(f"written: {output}", err=True)
