@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxdisp import measure, models
 from jaxdisp.measure import corpus, cube, windows
+from jaxdisp.measure.corpora import codes
 from jaxdisp.report import tables
 
 NTREX = pathlib.Path(__file__).parents[2] / "shared" / "data" / "ntrex"
@@ -55,10 +56,11 @@ def main(config: Config) -> None:
     n_tokens = np.asarray(found.n_tokens).sum(axis=1)
     n_bytes = np.asarray(found.n_bytes).sum(axis=1)
     print(f"{held_out.n_sentences} sentences, {longer.sentences} of them in windows")
+    training_bytes = codes.matched(model.training_bytes, held_out.languages)
     rows = [
         [
             language,
-            tables.size(model.training_bytes.get(language)),
+            tables.size(training_bytes.get(language)),
             f"{n_tokens[place] / n_bytes[place]:.3f}",
             f"{loss[place] / n_tokens[place]:.3f}",
             f"{loss[place] / n_bytes[place] / np.log(2):.3f}",

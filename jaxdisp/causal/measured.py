@@ -9,6 +9,7 @@ import numpy as np
 from jaxdisp.causal.estimates import COVARIATES, Pooled, estimates, pool
 from jaxdisp.causal.variables import NAMES, middle_tap, reference_language
 from jaxdisp.measure import cube, readings, tokenization
+from jaxdisp.measure.corpora import codes
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
@@ -168,7 +169,8 @@ def described(found: Measured, language: str) -> dict[str, Any]:
 
     Reference: our own definition.
     """
-    corpus, training = found.corpus, found.model.training_bytes
+    corpus = found.corpus
+    training = codes.matched(found.model.training_bytes, corpus.languages)
     sentences = corpus.sentences[corpus.languages.index(language)]
     row: dict[str, Any] = {"script": tokenization.script(" ".join(sentences))}
     if all(training.get(each, 0) > 0 for each in corpus.languages):

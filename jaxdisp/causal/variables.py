@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxdisp.measure import convergence, similarity
+from jaxdisp.measure.corpora import codes
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
@@ -114,9 +115,8 @@ def reference_language(
 ) -> str:
     """Chooses the language that numbers of tokens are relative to.
 
-    Definition: the one asked for; else English, by a code that is `en` or `eng` before
-    any `_` or `-`; else the one with the most training text, where that is known of all
-    of them; else the first.
+    Definition: the one asked for; else English, by any of its codes; else the
+    one with the most training text, where that is known of all of them; else the first.
 
     Args:
         corpus: parallel text.
@@ -130,17 +130,14 @@ def reference_language(
     """
     languages = corpus.languages
     if name is not None:
-        if name not in languages:
+        meant = codes.fitting(name, {each: each for each in languages})
+        if len(meant) != 1:
             raise ValueError(f"reference {name}: must be one of {', '.join(languages)}")
-        return name
-    codes = [each.replace("-", "_").split("_")[0].lower() for each in languages]
-    english = [
-        each
-        for each, code in zip(languages, codes, strict=True)
-        if code in ("en", "eng")
-    ]
+        return meant[0]
+    english = [each for each in languages if codes.same_language(each, "en")]
     if english:
         return english[0]
-    if all(each in training_bytes for each in languages):
-        return max(languages, key=lambda each: training_bytes[each])
+    known = codes.matched(training_bytes, languages)
+    if all(each in known for each in languages):
+        return max(languages, key=lambda each: known[each])
     return languages[0]

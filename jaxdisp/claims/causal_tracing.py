@@ -21,6 +21,7 @@ from jaxdisp.claims.experiment import Experiment, Outcome, Subject
 from jaxdisp.claims.finding import Claim, Finding, judge, not_applicable
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import disparity, tracing
+from jaxdisp.measure.corpora import codes
 from jaxdisp.search import lattice
 from jaxdisp.stats import correlation
 
@@ -241,7 +242,7 @@ def _unequal(
     if chosen is None:
         unknown = (
             "needs at least 2 languages whose amount of training text is known, got "
-            f"{sum(name in training_bytes for name in languages)}"
+            f"{len(codes.matched(training_bytes, languages))}"
         )
         return not_applicable(UNEQUAL, n_texts, unknown)
     if n_layers < LAYERS:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxdisp.claims.experiment import Rows
+from jaxdisp.measure.corpora import codes
 from jaxdisp.measure.kept_information import Check, Kept
 from jaxdisp.stats.jackknife import jackknife_interval
 
@@ -56,6 +57,7 @@ def language_rows(
 
     Reference: our own definition.
     """
+    known = codes.matched(training_bytes, languages)
     last = np.array([each.bits[-1] for each in kept])
     low, high = jackknife_interval(
         last, np.stack([each.left_out[:, -1] for each in kept], axis=1)
@@ -70,7 +72,7 @@ def language_rows(
             "check_neighbours": _number(checks[place].neighbours),
             "check_gaussian": _number(checks[place].gaussian),
             **{name: _number(column[place]) for name, column in columns.items()},
-            "training_bytes": training_bytes.get(language),
+            "training_bytes": known.get(language),
         }
         for place, language in enumerate(languages)
     ]

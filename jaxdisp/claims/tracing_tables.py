@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from jaxdisp.claims.experiment import Rows
 from jaxdisp.measure import tracing
+from jaxdisp.measure.corpora import codes
 
 ALL = tracing.PARTS.index("all")
 SITES = {
@@ -117,10 +118,11 @@ def _gateway_rows(
 ) -> Rows:
     """By language, the shares that the three gateways restore, added up."""
     found = gateways.of_language
+    known = codes.matched(training_bytes, languages)
     return [
         {
             "language": language,
-            "training_bytes": training_bytes.get(language),
+            "training_bytes": known.get(language),
             "damage": float(damage[n].mean()),
             "share": _number(found.estimate[0, n]),
             "low": _number(found.low[0, n]),

@@ -3,11 +3,27 @@
 import dataclasses
 import hashlib
 import pathlib
-import unicodedata
 from collections.abc import Sequence
+from typing import Any
+
+from jaxdisp.measure.corpora import directory, flores, ntrex, udhr
+from jaxdisp.measure.corpora.texts import Facts, Texts, read_lines
+
+__all__ = [
+    "EMBEDDED",
+    "Corpus",
+    "Facts",
+    "described",
+    "keep",
+    "load_corpus",
+    "read_lines",
+    "spread",
+]
 
 EMBEDDED = pathlib.Path(__file__).parent.parent / "assets" / "corpus"
-GROUPS = "groups.tsv"
+
+PUBLISHED = {"ntrex": ntrex, "udhr": udhr}
+"""Collections that are read from a directory as they are published."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,7 +32,9 @@ class Corpus:
 
     `groups` numbers the texts from 0: sentences of one text are not independent, so
     intervals resample texts. Without a list of texts every sentence is its own.
-    `lines` are the places of the sentences in the files, from 1.
+    `lines` are the places of the sentences in the files, from 1. `codes` are the
+    languages as ISO 639-3 and script; `facts` and `remarks` say what text it is, and
+    what a reader should know of how it was read.
     """
 
     languages: tuple[str, ...]
@@ -24,6 +42,9 @@ class Corpus:
     groups: tuple[int, ...]
     lines: tuple[int, ...]
     source: str
+    codes: tuple[str, ...] = ()
+    facts: Facts = dataclasses.field(default_factory=Facts)
+    remarks: tuple[str, ...] = ()
 
     @property
     def n_sentences(self) -> int:
@@ -40,73 +61,83 @@ class Corpus:
 def load_corpus(
     source: str | pathlib.Path | None = None, languages: Sequence[str] | None = None
 ) -> Corpus:
-    """Reads aligned files `<language>.txt`, line by line the same sentence.
+    """Reads parallel text from a directory or a published collection.
 
-    A file `groups.tsv` beside them (columns `line` and `group`, with a header) says
-    which lines form one text.
+    A plain directory holds aligned files `<language>.txt`, line by line the same
+    sentence (`corpora.directory`); `ntrex:DIR` and `udhr:DIR` are directories as
+    published, and recognised without the prefix; `flores:SPLIT` is FLORES+.
 
     Args:
-        source: a directory; None is the corpus that comes with the package.
-        languages: names of files without `.txt`, in the wanted order; None is all.
+        source: where the text is; None is the corpus that comes with the package.
+        languages: the corpus's own names or other codes of its languages, in the
+            wanted order; None is all.
 
     Raises:
         ValueError: if a file is missing, unequal in length, empty in a line, or not
-            UTF-8, naming the file and the line.
+            UTF-8, naming the file and the line; if a language is not there.
 
     Reference: our own definition.
     """
-    directory = EMBEDDED if source is None else pathlib.Path(source)
-    if not directory.is_dir():
-        raise ValueError(
-            f"{directory}: no such directory; a corpus is a directory of <language>.txt"
-        )
-    found = sorted(path.stem for path in directory.glob("*.txt"))
-    if not found:
-        raise ValueError(f"{directory}: holds no <language>.txt")
-    chosen = tuple(found if languages is None else languages)
-    _check_languages(chosen, found, directory)
-    sentences = tuple(read_lines(directory / f"{name}.txt") for name in chosen)
-    longest = len(sentences[0])
-    for name, lines in zip(chosen, sentences, strict=True):
-        if len(lines) != longest:
-            raise ValueError(
-                f"{directory / name}.txt: has {len(lines)} lines, but {chosen[0]}.txt "
-                f"has {longest}; line n must be the same sentence in every language"
+    if source is None:
+        return _corpus(directory.read(EMBEDDED, languages), "embedded")
+    kind, prefixed, place = str(source).partition(":")
+    if prefixed and kind == "flores":
+        return _corpus(flores.read(place, languages), str(source))
+    if prefixed and kind in PUBLISHED:
+        found = PUBLISHED[kind].read(_directory(place, kind), languages)
+        return _corpus(found, str(source))
+    where = _directory(str(source))
+    for kind, reader in PUBLISHED.items():
+        if reader.files(where):
+            found = reader.read(where, languages)
+            remark = (
+                f"{where}: read as {found.facts.title} is published, as {kind}:{where}"
             )
-    return Corpus(
-        languages=chosen,
-        sentences=sentences,
-        groups=_read_groups(directory / GROUPS, longest),
-        lines=tuple(range(1, longest + 1)),
-        source="embedded" if source is None else str(source),
-    )
+            found = dataclasses.replace(found, remarks=(remark, *found.remarks))
+            return _corpus(found, str(source))
+    return _corpus(directory.read(where, languages), str(source))
 
 
-def read_lines(path: pathlib.Path) -> tuple[str, ...]:
-    """Reads one sentence per line, in Unicode's composed form.
+def described(corpus: Corpus) -> dict[str, Any]:
+    """Says for a record what text a corpus is.
 
     Args:
-        path: a text file, UTF-8.
+        corpus: parallel text.
 
-    Raises:
-        ValueError: if it is not UTF-8 or a line is empty.
-
-    Reference: our own definition; composition is Unicode's NFC.
+    Reference: our own definition.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
+    named = zip(corpus.languages, corpus.codes, strict=bool(corpus.codes))
+    return {
+        **dataclasses.asdict(corpus.facts),
+        "codes": dict(named),
+        "remarks": list(corpus.remarks),
+    }
+
+
+def _directory(place: str, kind: str | None = None) -> pathlib.Path:
+    if kind is not None and not place:
+        raise ValueError(f"{kind}: must name a directory, as {kind}:DIR")
+    found = pathlib.Path(place)
+    if not found.is_dir():
         raise ValueError(
-            f"{path}: line {line} is not UTF-8 ({error.reason}); convert the file"
-        ) from error
-    lines = text.removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise ValueError(
-                f"{path}: line {number} is empty; remove it in every language"
-            )
-    return tuple(unicodedata.normalize("NFC", line.strip()) for line in lines)
+            f"{found}: no such directory; a corpus is a directory of <language>.txt, "
+            "ntrex:DIR, udhr:DIR or flores:SPLIT"
+        )
+    return found
+
+
+def _corpus(found: Texts, source: str) -> Corpus:
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(found.groups))}
+    return Corpus(
+        languages=found.languages,
+        sentences=found.sentences,
+        groups=tuple(numbers[name] for name in found.groups),
+        lines=found.lines,
+        source=source,
+        codes=found.codes,
+        facts=found.facts,
+        remarks=found.remarks,
+    )
 
 
 def spread(corpus: Corpus, limit: int) -> Corpus:
@@ -148,37 +179,3 @@ def keep(corpus: Corpus, places: Sequence[int]) -> Corpus:
         groups=tuple(corpus.groups[p] for p in places),
         lines=tuple(corpus.lines[p] for p in places),
     )
-
-
-def _check_languages(
-    chosen: Sequence[str], found: Sequence[str], directory: pathlib.Path
-) -> None:
-    unknown = [name for name in chosen if name not in found]
-    if unknown:
-        raise ValueError(
-            f"{directory}: no text in {', '.join(unknown)}; allowed: {', '.join(found)}"
-        )
-    repeated = sorted({name for name in chosen if chosen.count(name) > 1})
-    if repeated:
-        raise ValueError(f"languages: {', '.join(repeated)} is named more than once")
-    if not chosen:
-        raise ValueError(f"languages: none named; allowed: {', '.join(found)}")
-
-
-def _read_groups(path: pathlib.Path, n_sentences: int) -> tuple[int, ...]:
-    if not path.is_file():
-        return tuple(range(n_sentences))
-    names: list[str] = []
-    for number, line in enumerate(read_lines(path)[1:], start=1):
-        fields = line.split("\t")
-        if len(fields) != 2 or fields[0] != str(number):
-            raise ValueError(
-                f"{path}: line {number + 1} must be '{number}<tab>name of the group'"
-            )
-        names.append(fields[1])
-    if len(names) != n_sentences:
-        raise ValueError(
-            f"{path}: lists {len(names)} sentences, but the texts have {n_sentences}"
-        )
-    numbers = {name: place for place, name in enumerate(dict.fromkeys(names))}
-    return tuple(numbers[name] for name in names)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from jaxdisp.measure.corpora import codes
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.degradation import losses_added
 from jaxdisp.result import result
@@ -70,17 +71,19 @@ def contrast(
     Reference: our own definition.
     """
     if reference is not None:
-        others = tuple(name for name in languages if name != reference)
-        if reference not in languages or not others:
+        meant = codes.fitting(reference, {name: name for name in languages})
+        others = tuple(name for name in languages if name not in meant)
+        if len(meant) != 1 or not others:
             raise ValueError(
                 f"reference {reference}: must be one of at least two measured "
                 f"languages; measured: {', '.join(languages)}"
             )
-        rule = f"the other languages against {reference}"
-        return Contrast(low=others, high=(reference,), rule=rule)
-    if len(languages) < 2 or any(name not in training_bytes for name in languages):
+        rule = f"the other languages against {meant[0]}"
+        return Contrast(low=others, high=(meant[0],), rule=rule)
+    known = codes.matched(training_bytes, languages)
+    if len(languages) < 2 or any(name not in known for name in languages):
         return None
-    ranked = sorted(languages, key=lambda name: (training_bytes[name], name))
+    ranked = sorted(languages, key=lambda name: (known[name], name))
     half = len(ranked) // 2
     return Contrast(
         low=tuple(ranked[:half]),

@@ -1,6 +1,7 @@
 """Reading parallel text, refusing what is not parallel, and the embedded corpus."""
 
 import collections
+import dataclasses
 import itertools
 import re
 import unicodedata
@@ -137,6 +138,60 @@ def test_languages_that_cannot_be_chosen(tmp_path, languages, message):
         corpora.load_corpus(tiny.write_corpus(tmp_path), languages)
 
 
+def test_languages_are_found_by_other_codes_under_their_own_names(tmp_path):
+    found = corpora.load_corpus(tiny.write_corpus(tmp_path), ["rus_Cyrl", "eng-US"])
+    assert found.languages == ("ru", "en")
+    assert found.codes == ("rus_Cyrl", "eng_Latn")
+    own = corpora.load_corpus(tmp_path, ["ru", "en"])
+    assert own == found
+    assert own.digest == found.digest
+
+
+def test_documents_are_groups_where_no_groups_are_listed(tmp_path):
+    tiny.write_corpus(tmp_path, groups=None)
+    names = "\n".join(tiny.GROUPS)
+    (tmp_path / "DOCUMENT_IDS.tsv").write_text(names + "\n", encoding="utf-8")
+    assert corpora.load_corpus(tmp_path).groups == (0, 0, 1, 1, 1, 2, 3, 3)
+    tiny.write_corpus(tmp_path)  # whose own list goes first
+    (tmp_path / "DOCUMENT_IDS.tsv").write_text("x\n", encoding="utf-8")
+    assert corpora.load_corpus(tmp_path).groups == (0, 0, 1, 1, 1, 2, 3, 3)
+
+
+def test_a_directory_can_say_what_text_it_is(tmp_path):
+    path = tiny.write_corpus(tmp_path) / "corpus.toml"
+    path.write_text('title = "Pets"\nlicence = "CC0"\n', encoding="utf-8")
+    found = corpora.load_corpus(tmp_path, ["en"])
+    assert corpora.described(found) == {
+        "title": "Pets",
+        "licence": "CC0",
+        "domain": None,
+        "published": None,
+        "unit": "sentence",
+        "codes": {"en": "eng_Latn"},
+        "remarks": [],
+    }
+    assert found.digest == dataclasses.replace(found, facts=corpora.Facts()).digest
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"title = ", r"corpus\.toml: is not TOML: "),
+        (b"\xff", r"corpus\.toml: line 1 is not UTF-8"),
+        (
+            b"year = '2020'",
+            r"corpus\.toml: year = '2020'; allowed: title, licence, dom",
+        ),
+        (b"title = 3", r"corpus\.toml: title = 3; allowed: .* in quotation marks$"),
+        (b"title = ' '", r"corpus\.toml: title = ' '; allowed"),
+    ],
+)
+def test_damaged_descriptions_are_refused(tmp_path, content, message):
+    (tiny.write_corpus(tmp_path) / "corpus.toml").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        corpora.load_corpus(tmp_path)
+
+
 def test_directories_without_text(tmp_path):
     with pytest.raises(ValueError, match=r"nowhere: no such directory; a corpus is"):
         corpora.load_corpus(tmp_path / "nowhere")
@@ -182,6 +237,7 @@ def test_spreading_keeps_at_least_one_sentence(limit):
 def test_the_embedded_corpus_is_parallel_and_composed():
     found = corpora.load_corpus()
     assert found.source == "embedded"
+    assert found.facts.licence == "Apache-2.0"
     assert len(found.languages) == 16
     assert found.n_sentences == 128
     assert collections.Counter(found.groups) == dict.fromkeys(range(16), 8)
