@@ -185,6 +185,7 @@ def _described(settings: Settings, inputs: Inputs) -> dict[str, Any]:
         "quantizer_in_words": describe(settings.quantizer),
         "seed": settings.seed,
         "corpus": corpus.source,
+        "corpus_facts": corpora.described(corpus),
         "measured_languages": list(corpus.languages),
         "hashes": hashes(inputs),
         "n_sentences": corpus.n_sentences,
