@@ -76,8 +76,6 @@ def causes(found: Row, figures: Sequence[Figure]) -> Section | None:
 def _capitals(sentences: Sequence[str]) -> list[str]:
     return [
         f"{each[:1].upper()}{each[1:]}{'' if each.endswith('.') else '.'}"
-        if not each[:2].isupper() and each[1:2] != ">"
-        else each
         for each in sentences
     ]
 

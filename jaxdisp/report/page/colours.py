@@ -4,8 +4,8 @@ import colorsys
 
 LIGHT, DARK = "#ffffff", "#14181c"
 """Paper of the page in each scheme."""
-TEXT, MARK = 4.6, 3.0
-"""Least contrast of letters, and of marks; letters a little above the 4.5 asked for."""
+TEXT, MARK = 4.6, 4.5
+"""Least contrast of letters, and of marks on dark paper."""
 STEPS = 100
 GREYISH = 0.12
 """Saturation up to which a colour is taken for grey."""

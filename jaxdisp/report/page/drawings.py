@@ -5,8 +5,8 @@ import re
 from xml.etree import ElementTree
 
 from jaxdisp.report.illustration import Illustration
+from jaxdisp.report.page.cells import SVG, XLINK, on_cells
 
-SVG, XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 REFERENCE = re.compile(r"url\(#([^)]+)\)")
 COLOUR = re.compile(r"#[0-9a-f]{6}\b")
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
@@ -37,7 +37,8 @@ def drawing(illustration: Illustration, svg: bytes) -> Drawing:
     Definition: metadata and its own style sheet are left out, numbers have two digits
     after the point, ids begin with the name of the figure, and only those that are
     referred to are kept. Black becomes the colour of the page's text, white that of its
-    paper, and every other colour a variable, `--m-` or `--t-` and its digits.
+    paper, and every other colour a variable, `--m-` or `--t-` and its digits; what lies
+    on coloured cells stays as it is.
 
     Args:
         illustration: name, title and description.
@@ -53,13 +54,14 @@ def drawing(illustration: Illustration, svg: bytes) -> Drawing:
     except ElementTree.ParseError as error:
         raise ValueError(f"{illustration.name}: is no SVG: {error}") from error
     _drop(root)
-    used = _references(root)
+    used, above = _references(root), on_cells(root)
     marks: set[str] = set()
     letters: set[str] = set()
     for element in root.iter():
         element.tag = element.tag.removeprefix(SVG)
         found = letters if element.tag in LETTERS else marks
-        kept = _attributes(element, used, illustration.name, found)
+        colours = None if element in above else found
+        kept = _attributes(element, used, illustration.name, colours)
         element.attrib.clear()
         element.attrib.update(kept)
         _without_breaks(element)
@@ -98,7 +100,7 @@ def _link(element: ElementTree.Element) -> str:
 
 
 def _attributes(
-    element: ElementTree.Element, used: set[str], prefix: str, colours: set[str]
+    element: ElementTree.Element, used: set[str], prefix: str, colours: set[str] | None
 ) -> dict[str, str]:
     kept: dict[str, str] = {}
     for name, value in element.attrib.items():
@@ -132,10 +134,11 @@ def _rounded(match: re.Match[str]) -> str:
     return f"{float(match[0]):.2f}".rstrip("0").rstrip(".") or "0"
 
 
-def _style(value: str, colours: set[str], *, letters: bool) -> str:
-    """A style with colours and letters of the page; none where nothing is left."""
+def _style(value: str, colours: set[str] | None, *, letters: bool) -> str:
+    """A style with colours and letters of the page; with its own if it has none."""
     kept = []
-    on_cells = INK in value
+    if colours is None and letters and "fill:" not in value:
+        value = f"fill: {BLACK}; {value}"
     for part in value.split(";"):
         name, _, given = (text.strip() for text in part.partition(":"))
         if name == "font":
@@ -143,7 +146,7 @@ def _style(value: str, colours: set[str], *, letters: bool) -> str:
         if not given or (letters and name == "font-family"):
             continue
         text = _short(given, name)
-        if not on_cells:
+        if colours is not None and INK not in value:
             text = _colour(text, colours, letters=letters)
         kept.append(f"{name}:{text}")
     return ";".join(kept)

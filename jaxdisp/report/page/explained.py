@@ -137,6 +137,8 @@ def _experiment(own: Row, experiment: Row, drawn: list[Figure]) -> list[Block | 
 def _sentence(text: str) -> str:
     if not text:
         return ""
+    if text[1:2] == " ":  # a symbol, such as p
+        return text if text.endswith(".") else f"{text}."
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
 
 

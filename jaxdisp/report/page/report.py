@@ -43,13 +43,13 @@ VERDICTS = {
     "inconclusive": "open",
     "not applicable": "none",
     "refused": "none",
-    "loses": "fails",
     "gains": "holds",
     "collapsed": "fails",
     "insufficient evidence": "open",
 }
 """Classes of cells that are verdicts."""
-SHORT, LONG = 26, 60
+INTERVAL = re.compile(r"-?[\d.]+ \[[-+\d.]+, [-+\d.]+\]")
+SHORT, LONG = 28, 60
 """Characters up to which cells are not broken, and from which they have a width."""
 
 
@@ -217,12 +217,15 @@ def _templates(outside: tuple[str, ...]) -> jinja2.Environment:
 def isolated(names: Sequence[str], text: str) -> markupsafe.Markup:
     """Escapes text, and sets names in it apart, whichever way they run.
 
+    Estimates are kept on one line with their intervals.
+
     Args:
         names: from outside, longer ones first.
         text: a sentence that may hold them.
 
     Reference: Unicode Standard Annex 9; HTML, "the bdi element".
     """
+    text = INTERVAL.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
     if not names:
         return markupsafe.escape(text)
     pattern = re.compile("(" + "|".join(map(re.escape, names)) + ")")
@@ -237,4 +240,4 @@ def isolated(names: Sequence[str], text: str) -> markupsafe.Markup:
 
 def _width(rows: Sequence[Sequence[str]], place: int) -> str:
     longest = max(len(row[place]) for row in rows)
-    return " short" if longest <= SHORT else " long" if longest >= LONG else ""
+    return " short" if longest <= SHORT else " long" if longest >= LONG else " medium"

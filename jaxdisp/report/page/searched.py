@@ -67,9 +67,8 @@ def _answer(own: Row) -> list[Block]:
     guided = own.get("guided") or {}
     down = sum(row["levelling_down"] for row in own["sets"])
     levelled = (
-        f"{down} of the sets are more equal only because more is lost."
-        if down
-        else "No set is more equal only because more is lost."
+        f"{down or 'None'} of the sets {'is' if down == 1 else 'are'} more equal only "
+        "because more is lost."
     )
     answer = (own.get("proposed") or {}).get("sentence", "")
     return [
@@ -85,7 +84,8 @@ def _sets(own: Row) -> list[Block | None]:
     shown, rest = own["sets"][:LISTED], own["sets"][LISTED:]
     if proposed is not None and not any(row is proposed for row in shown):
         shown = [*shown, proposed]
-    columns = tuple(zip(search_tables.SET_HEADER, KINDS, strict=True))
+    header = map(_capital, search_tables.SET_HEADER)
+    columns = tuple(zip(header, KINDS, strict=True))
     more = rest[:FOLDED]
     return [
         table(
