@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 from jaxdisp import console
+from jaxdisp.commands import plan_making
 from jaxdisp.options import RevisionOption
 
 app = typer.Typer(
     no_args_is_help=False,
     help="Plans: which layers are rounded, and how, for other toolkits to carry out.",
 )
+
+app.command("make")(plan_making.make)
+app.command("show")(plan_making.show)
 
 ToOption = Annotated[
     str,

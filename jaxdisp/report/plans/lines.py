@@ -3,12 +3,20 @@
 import textwrap
 from typing import Any
 
+from jaxdisp.models.model import source_name
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report import search_tables, tables
 from jaxdisp.report.plans.plan import FILE
 from jaxdisp.report.settings import describe
 
 WIDTH = 110
+SHOWN_HEADER = (
+    "language",
+    "full precision",
+    "by the plan",
+    "D_sent [95 %]",
+    "unprotected [95 %]",
+)
 CHECK_HEADER = ("language", "loss per token", "predicted", "difference")
 
 
@@ -20,10 +28,58 @@ def lines(plan: dict[str, Any]) -> list[str]:
 
     Reference: our own definition.
     """
-    shown = _wrapped(f"Plan: {what(plan)}.")
+    text = _wrapped(f"Plan: {what(plan)}.")
     if plan["predicted"] is not None:
-        shown += _wrapped(cost(plan["predicted"]))
-    return shown
+        text += _wrapped(cost(plan["predicted"]))
+    return text
+
+
+def shown(plan: dict[str, Any]) -> list[str]:
+    """Writes everything that a plan says, for a terminal.
+
+    Args:
+        plan: the content of `plan.json`.
+
+    Reference: our own definition.
+    """
+    model = plan["model"]
+    source = model["source"] or source_name(None)
+    text = [f"{source}, {model['architecture']}, {model['n_layers']} layers"]
+    text += lines(plan)
+    for name, version in plan["exceptions"].items():
+        text.append(f"  {name}: {_version(plan, version)}")
+    if plan["chosen"] is not None:
+        text += _wrapped(plan["chosen"]["sentence"])
+    if plan["predicted"] is None:
+        return [*text, "No losses are predicted: nobody measured it."]
+    rows = plan["predicted"]["languages"]
+    base = bool(rows) and all("unprotected_d_sent" in row for row in rows)
+    header = SHOWN_HEADER if base else SHOWN_HEADER[:-1]
+    cells = [
+        [
+            row["language"],
+            f"{row['full_per_token']:.4f}",
+            f"{row['loss_per_token']:.4f}",
+            tables.with_bounds(row, "d_sent", 2),
+            *([tables.with_bounds(row, "unprotected_d_sent", 2)] if base else []),
+        ]
+        for row in rows
+    ]
+    return [
+        *text,
+        "",
+        tables.aligned(header, cells),
+        *_wrapped(
+            "Losses in nats per token; D_sent: nats lost per parallel sentence, with "
+            "its paired 95 % interval over texts."
+        ),
+    ]
+
+
+def _version(plan: dict[str, Any], version: int) -> str:
+    if version == 0:
+        return "full precision"
+    return _in_words(plan["quantizers"][version - 1])
 
 
 def of_run(plan: dict[str, Any]) -> list[str]:
@@ -34,10 +90,10 @@ def of_run(plan: dict[str, Any]) -> list[str]:
 
     Reference: our own definition.
     """
-    shown = ["", *lines(plan)]
+    text = ["", *lines(plan)]
     if plan["chosen"] is not None:
-        shown += _wrapped(plan["chosen"]["sentence"])
-    return [*shown, f"Deploy it: jaxdisp quantize --plan RUN/{FILE} --out DIR"]
+        text += _wrapped(plan["chosen"]["sentence"])
+    return [*text, f"Deploy it: jaxdisp quantize --plan RUN/{FILE} --out DIR"]
 
 
 def what(plan: dict[str, Any]) -> str:
