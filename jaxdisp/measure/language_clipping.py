@@ -8,6 +8,7 @@ of the output's error; the errors that are reported are those of the outputs, in
 import dataclasses
 import functools as ft
 from collections.abc import Iterator, Sequence
+from concurrent import futures
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaxdisp.measure.activations import MeanSquares, SecondMoments
+from jaxdisp.measure.cube import THREADS
 from jaxdisp.models import decoder
 from jaxdisp.models.model import Model, full_weight
 from jaxdisp.models.quantized import Quantizer, Ranges, grouping_of, is_included
@@ -95,22 +97,58 @@ def clip(
 
     Reference: our own definition.
     """
-    found = {}
-    for tensor in clipped_tensors(model, quantizer):
+    return clip_for_aims(model, quantizer, squares, aims=(aim,))[aim]
+
+
+def clip_for_aims(
+    model: Model,
+    quantizer: Quantizer,
+    squares: MeanSquares,
+    *,
+    aims: Sequence[fair_noise.Aim],
+) -> dict[fair_noise.Aim, dict[decoder.Path, fair_noise.Fair]]:
+    """Finds thresholds for each of several aims, which takes less than one by one.
+
+    Definition: `clip` for each aim.
+
+    Args:
+        model: an open model.
+        quantizer: word length, grid and granularity; its own rule is not used.
+        squares: as from `activations.mean_squares`.
+        aims: what is minimised.
+
+    Raises:
+        ValueError: if the grid is `affine` or an aim unknown.
+
+    Reference: as `fair_error.fair_ranges_of_aims`.
+    """
+
+    def one(tensor: decoder.Tensor) -> fair_noise.Fair:
         weight = full_weight(model, tensor.path)
         felt = jnp.asarray(squares[tensor.path], weight.dtype)
-        found[tensor.path] = _clip(
+        return _clip(
             weight,
             jnp.swapaxes(felt, 0, 1),
             grids.word_length(quantizer.bits),
             grid=quantizer.grid,
             grouping=grouping_of(tensor, quantizer),
-            aim=aim,
+            aims=tuple(aims),
         )
-    return found
+
+    tensors = clipped_tensors(model, quantizer)
+    # a second matrix fills the moments in which XLA works on one core
+    with futures.ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(one, tensors))
+    return {
+        aim: {
+            tensor.path: jax.tree.map(lambda leaf, at=place: leaf[:, at], fair)
+            for tensor, fair in zip(tensors, found, strict=True)
+        }
+        for place, aim in enumerate(aims)
+    }
 
 
-@ft.partial(jax.jit, static_argnames=("grid", "grouping", "aim"))
+@ft.partial(jax.jit, static_argnames=("grid", "grouping", "aims"))
 def _clip(
     weight: Array,
     squares: Array,
@@ -118,11 +156,11 @@ def _clip(
     *,
     grid: grids.Grid,
     grouping: Grouping,
-    aim: fair_noise.Aim,
+    aims: tuple[fair_noise.Aim, ...],
 ) -> fair_noise.Fair:
     def layer(each: tuple[Array, Array]) -> fair_noise.Fair:
         x, felt = felt_weights(*each, grouping)
-        return fair_error.fair_ranges(x, felt, bits, aim=aim, grid=grid)
+        return fair_error.fair_ranges_of_aims(x, felt, bits, aims=aims, grid=grid)
 
     return jax.lax.map(layer, (weight, squares))
 

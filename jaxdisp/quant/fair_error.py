@@ -11,6 +11,7 @@ remains even at the optimum, since M is not convex; at 8 bits it says nothing.
 """
 
 import functools as ft
+from collections.abc import Sequence
 from typing import Any, NamedTuple, get_args
 
 import jax
@@ -23,6 +24,9 @@ from jaxdisp.quant.grids import Grid
 from jaxdisp.quant.optimum import chord_bound
 
 COARSE, FINE, STAGES, UPDATES, POLISHES = 64, 16, 3, 200, 4
+TOGETHER = 4
+"""Candidates tried at once: their errors by language are one product of matrices."""
+AIMS = get_args(Aim)
 
 
 class _Table(NamedTuple):
@@ -94,23 +98,67 @@ def fair_ranges(
     Reference: our own derivation; multiplicative weights as in Arora, Hazan and Kale
         2012, The multiplicative weights update method, section 3.2.
     """
+    found = fair_ranges_of_aims(x, weights, bits, aims=(aim,), grid=grid)
+    return jax.tree.map(lambda leaf: leaf[0], found)
+
+
+def fair_ranges_of_aims(
+    x: Float[Array, "group value"],
+    weights: Float[Array, "language group value"],
+    bits: Int[Array, ""] | int,
+    *,
+    aims: Sequence[Aim],
+    grid: Grid,
+) -> Fair:
+    """Finds thresholds for each of several aims, which share the first candidates.
+
+    Definition: `fair_ranges` of each aim; fields carry the aims on axis 0.
+
+    Args:
+        x: weights that share a threshold in each row.
+        weights: mean square activation that each is felt with, at least 0.
+        bits: word length, from 2 to 8.
+        aims: what is minimised.
+        grid: which levels; not `affine`, whose range has two ends.
+
+    Raises:
+        ValueError: if the grid is `affine` or an aim unknown.
+
+    Reference: as `fair_ranges`.
+    """
     if grid == "affine":
         raise ValueError(
             "the affine grid has no single threshold; use symmetric, twos_complement "
             "or midrise"
         )
-    if aim not in get_args(Aim):
-        raise ValueError(f"aim must be one of {', '.join(get_args(Aim))}, got {aim!r}")
-    return _fair(x, weights, grids.word_length(bits), grid=grid, aim=aim)
+    for aim in aims:
+        if aim not in AIMS:
+            raise ValueError(f"aim must be one of {', '.join(AIMS)}, got {aim!r}")
+    numbers = jnp.asarray([AIMS.index(aim) for aim in aims])
+    return _fair(x, weights, grids.word_length(bits), numbers, grid=grid)
 
 
-@ft.partial(jax.jit, static_argnames=("grid", "aim"))
-def _fair(x: Array, weights: Array, bits: Array, *, grid: Grid, aim: Aim) -> Fair:
+@ft.partial(jax.jit, static_argnames="grid")
+def _fair(x: Array, weights: Array, bits: Array, aims: Array, *, grid: Grid) -> Fair:
     low, high = _ends(x, weights)
-    mix = jnp.full((weights.shape[0],), 1.0 / weights.shape[0], x.dtype)
     table = _table(x, weights, bits, _between(low, high, COARSE), grid=grid)
     own = _own(x, weights, bits, table, grid=grid)
-    over = own if aim == "regret" else energies(x, weights)
+    aimed = ft.partial(_aimed, x, weights, bits, table, own, grid)
+    return jax.lax.map(aimed, aims)
+
+
+def _aimed(
+    x: Array,
+    weights: Array,
+    bits: Array,
+    table: _Table,
+    own: Array,
+    grid: Grid,
+    aim: Array,
+) -> Fair:
+    """The best thresholds for one aim, a number so that one program serves all."""
+    mix = jnp.full((weights.shape[0],), 1.0 / weights.shape[0], x.dtype)
+    over = jnp.where(aim == AIMS.index("regret"), own, energies(x, weights))
     over = jnp.where(over > 0, over, 1.0)
     weights = weights / over[:, None, None]
     table = _over(table, over)
@@ -156,7 +204,8 @@ def _between(low: Array, high: Array, count: int) -> Array:
 def _table(
     x: Array, weights: Array, bits: Array, thresholds: Array, *, grid: Grid
 ) -> _Table:
-    return jax.lax.map(ft.partial(_tried, x, weights, bits, grid), thresholds)
+    tried = ft.partial(_tried, x, weights, bits, grid)
+    return jax.lax.map(tried, thresholds, batch_size=TOGETHER)
 
 
 def _joined(table: _Table, finer: _Table) -> _Table:
@@ -230,15 +279,16 @@ def _levels(table: _Table, choice: Array) -> Array:
     return jnp.sum(taken, axis=1)
 
 
-def _improve(table: _Table, mix: Array, aim: Aim) -> _Best:
+def _improve(table: _Table, mix: Array, aim: Array) -> _Best:
     """Looks for the mix with the best bound, keeping the best choice on the way."""
+    average = aim == AIMS.index("average")
 
     def attempt(mix: Array) -> tuple[_Best, Array]:
         error = jnp.einsum("l,clg->cg", mix, table.error)
         square = jnp.einsum("l,clg->cg", mix, table.square)
         choice = jnp.argmin(error, axis=0)
         levels = _levels(table, choice)
-        value = jnp.mean(levels) if aim == "average" else jnp.max(levels)
+        value = jnp.where(average, jnp.mean(levels), jnp.max(levels))
         return _Best(value, _bound(table.threshold, error, square), choice, mix), levels
 
     def update(number: Array, state: tuple[_Best, Array, Array]) -> Any:
@@ -258,9 +308,9 @@ def _improve(table: _Table, mix: Array, aim: Aim) -> _Best:
         return kept, mix, levels
 
     first, levels = attempt(mix)
-    if aim == "average":
-        return first
-    return jax.lax.fori_loop(0, UPDATES, update, (first, mix, levels))[0]
+    # the mix of an average is known
+    updates = jnp.where(average, 0, UPDATES)
+    return jax.lax.fori_loop(0, updates, update, (first, mix, levels))[0]
 
 
 def _bound(threshold: Array, error: Array, square: Array) -> Array:

@@ -22,7 +22,7 @@ from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer, quantize
 from jaxdisp.quant import rules
 from jaxdisp.quant.disparity_split import split_disparity
-from jaxdisp.quant.fair_noise import Fair
+from jaxdisp.quant.fair_noise import Aim, Fair
 from jaxdisp.report import runs
 from jaxdisp.report.results import NOISE, interval_fields
 
@@ -97,17 +97,19 @@ def solve(inputs: Inputs, advance: Callable[[int], object]) -> Solved:
         inputs: of the comparison.
         advance: called with the number of sentences read since the last call.
 
-    Reference: as `language_clipping.clip`.
+    Reference: as `language_clipping.clip_for_aims`.
     """
     read = ft.partial(advance, inputs.calibration.n_sentences)
     squares = activations.mean_squares(
         inputs.model, inputs.calibration, stride=inputs.stride, advance=read
     )
-    clip = ft.partial(language_clipping.clip, inputs.model, inputs.quantizer, squares)
-    fair = {POOLED: clip(aim=POOLED), AWARE: clip(aim=AWARE)}
+    aims: list[Aim] = [POOLED, AWARE]
     if inputs.deploy == "regret":
-        fair["regret"] = clip(aim="regret")
-    return Solved(squares=squares, fair=fair)
+        aims.append("regret")
+    fair = language_clipping.clip_for_aims(
+        inputs.model, inputs.quantizer, squares, aims=aims
+    )
+    return Solved(squares=squares, fair={str(aim): fair[aim] for aim in aims})
 
 
 def rounded(inputs: Inputs, solved: Solved, rule: str) -> decoder.Parameters:
