@@ -11,7 +11,7 @@ CACHES := .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 # pyright asks a server whether there is a newer version of it unless told not to
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test test-torch lint bench clean
+.PHONY: help demo test test-torch lint docs docs-output bench clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,8 @@ help:
 	@echo "make test        run the tests"
 	@echo "make test-torch  run those that compare with transformers on torch"
 	@echo "make lint        check style, types and imports"
+	@echo "make docs        build the documentation into site/"
+	@echo "make docs-output make the outputs shown in it anew (SLOW=--slow: all of them)"
 	@echo "make bench       run every benchmark"
 	@echo "make clean       remove .venv, runs/demo and caches"
 
@@ -39,13 +41,21 @@ lint: .venv/.test
 	.venv/bin/pyright
 	.venv/bin/lint-imports
 
+# Nothing is fetched, and any warning is an error.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
+	@echo "The documentation is site/index.html"
+
+docs-output: .venv/.test
+	.venv/bin/python -m tests.documented_commands $(SLOW)
+
 bench: .venv/.core .venv-peers/.made
 	@set -e; for script in benchmarks/*.py; do \
 		echo "== $$script"; .venv/bin/python "$$script"; \
 	done
 
 clean:
-	rm -rf .venv .venv-peers runs/demo dist $(CACHES)
+	rm -rf .venv .venv-peers runs/demo dist site $(CACHES)
 	find jaxdisp tests analyses notebooks benchmarks -name __pycache__ -prune \
 		-exec rm -rf {} +
 
@@ -70,10 +80,14 @@ clean:
 	@touch $@
 
 .venv/.test: .venv/.made $(PINS)
-	$(PIP) -e '.[dev,notebooks]'
+	$(PIP) -e '.[dev,docs,notebooks]'
+	@touch $@
+
+.venv/.docs: .venv/.made $(PINS)
+	$(PIP) -e '.[docs]' ruff
 	@touch $@
 
 .venv/.torch: .venv/.test
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[dev,notebooks,torch]'
+	$(PIP) -e '.[dev,docs,notebooks,torch]'
 	@touch $@

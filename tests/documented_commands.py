@@ -1,0 +1,430 @@
+"""Commands in README, documentation and help: found, carried out, compared.
+
+A block of code, fenced or indented, with lines that begin with `$ ` holds commands and
+what they print; without such lines, those that begin with a program are commands.
+`<!-- output: exact -->` above a block says that the command prints exactly this, and
+`<!-- output: shape: WHY -->` that only the heads of its tables are compared, because
+the command is carried out by cheaper settings (`CHEAPER`). None is left out but for a
+reason (`NOT_EXECUTED`).
+"""
+
+import contextlib
+import dataclasses
+import io
+import itertools
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+
+import typer.main
+
+from jaxdisp import cli
+from tests import documented_inputs
+
+ROOT = pathlib.Path(__file__).parent.parent
+PROGRAMS = (
+    *("jaxdisp", "make", "pip", "python", "pytest", ".venv/", ".ci/", "export", "srun"),
+    *("sbatch", "jq", "git", "xdg-open"),
+)
+
+NOT_EXECUTED = {
+    "make": "installs and builds; .ci/run carries out targets",
+    "pip install": "installs",
+    ".venv/bin/pytest": "would test the tests",
+    ".venv/bin/pre-commit": "installs a hook",
+    ".ci/run": "is what carries out this test",
+    "srun": "needs a cluster; the command after `srun` is one that is carried out",
+    "export": "sets a variable of the reader's shell",
+    "python -m http.server": "serves until it is stopped",
+}
+"""Beginnings of commands that no test carries out, and why."""
+
+TINY = "--model MODEL --corpus CORPUS"
+FEW = "--limit 4 --languages en,he,sw"
+CHEAPER = {
+    "measure": FEW,
+    "run": f"{TINY} {FEW} --layer-limit 2 --set-limit 1 --clip-limit 2 --protect 1 "
+    "--hypotheses T-002 --no-causes --no-claims",
+    "hypotheses": f"{TINY} {FEW} --few-limit 4",
+    "search": f"{TINY} --limit 2 --languages en,he,sw",
+    "clip": f"{TINY} {FEW}",
+    "causal": f"{TINY} {FEW} --few-limit 2 --draws 200 --chains 2 --interventions R",
+    "intervene": f"{TINY} --languages en,he,sw --few-limit 2",
+    "claims": f"{TINY} {FEW} --few-limit 2",
+}
+"""Options that are added to a command that measures, so that it takes seconds."""
+
+AS_IT_IS = {
+    "clip": ("--law",),
+    "claims": ("--id", "--check", "--markdown", "--json"),
+    "causal": ("--data",),
+    "run": ("--registered", "--print-config"),
+}
+"""Options with which a command is cheap, or takes no others; `--model` outdoes them."""
+
+RUN = f"jaxdisp run {CHEAPER['run']}"
+RUNS = {"three": f"{RUN} --bits 3"}
+"""Runs that a command reads and no command before it made; other names are as usual."""
+
+MORE = {
+    "jaxdisp hypotheses": "T-002 T-005",
+    "jaxdisp claims --model": "--id D1",
+}
+"""Added to commands that would do everything: some of it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Documented:
+    """A command as it is written, and what is shown of its output, if anything.
+
+    `how` is how that is compared: `exact`, or `shape`; `lines` are where it stands in
+    the page, counted from 0, the end excluded; `marked` is whether the page says `how`.
+    """
+
+    page: str
+    line: int
+    text: str
+    shown: tuple[str, ...] = ()
+    how: str = "shape"
+    lines: tuple[int, int] = (0, 0)
+    marked: bool = False
+
+
+MARK = re.compile(r"<!-- output: (exact|shape: .+) -->")
+SHELLS = ("", "console", "sh", "bash", "text")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block:
+    """A block of code: its language, number of its first line, lines without indent.
+
+    `mark` is what the comment above it says of outputs. Indented blocks have no
+    language; one below an item of a list is a block, too.
+    """
+
+    language: str
+    first: int
+    lines: list[str]
+    mark: str | None
+
+
+def blocks(text):
+    """Every block of code of a page, in order."""
+    lines, number, mark = text.split("\n"), 0, None
+    while number < len(lines):
+        line = lines[number]
+        if line.startswith("```"):
+            language, first = line[3:].strip(), number + 1
+            inside = list(
+                itertools.takewhile(lambda each: each[:3] != "```", lines[first:])
+            )
+            number = first + len(inside)
+        elif (
+            line.startswith("    ") and not "".join(lines[number - 1 : number]).strip()
+        ):
+            language, first = "", number
+            inside = list(itertools.takewhile(_is_indented, lines[first:]))
+            number = first + len(inside) - 1
+            inside = [each[4:] for each in inside]
+        else:
+            found = MARK.search(line)
+            mark = found[1] if found else mark if not line.strip() else None
+            number += 1
+            continue
+        yield Block(language=language, first=first, lines=inside, mark=mark)
+        number, mark = number + 1, None
+
+
+def _is_indented(line):
+    return line.startswith("    ") or not line.strip()
+
+
+def commands(page, text):
+    """Every command of a page, in order."""
+    found = []
+    for block in blocks(text):
+        if block.language not in SHELLS:
+            continue
+        prompt = "$ " if any(line.startswith("$ ") for line in block.lines) else ""
+        starts = [
+            number
+            for number, line in enumerate(block.lines)
+            if line.startswith(tuple(prompt + program for program in PROGRAMS))
+        ]
+        for start, end in itertools.pairwise([*starts, len(block.lines)]):
+            found.append(_command(page, block, prompt, start, end))
+    return found
+
+
+def _command(page, block, prompt, start, end):
+    """The command at a line of a block, and what is printed up to the next."""
+    last = start
+    while block.lines[last].endswith("\\"):
+        last += 1
+    words = " ".join(
+        line.rstrip("\\").strip() for line in block.lines[start : last + 1]
+    )
+    shown = block.lines[last + 1 : end] if prompt else []
+    while shown and not shown[-1].strip():
+        shown = shown[:-1]
+    first = block.first + last + 1
+    return Documented(
+        page=page,
+        line=block.first + start + 1,
+        text=re.split(r" +# ", words.removeprefix(prompt))[0],
+        shown=tuple(shown),
+        how=(block.mark or "shape").split(":")[0],
+        lines=(first, first + len(shown)),
+        marked=block.mark is not None,
+    )
+
+
+def pages():
+    """README and all pages of the documentation, as paths from the root."""
+    found = sorted((ROOT / "docs").rglob("*.md"))
+    return ["README.md", "CONTRIBUTING.md"] + [
+        str(path.relative_to(ROOT)) for path in found
+    ]
+
+
+def of_page(page):
+    return commands(page, (ROOT / page).read_text(encoding="utf-8"))
+
+
+def of_help():
+    """Examples at the end of every command's help."""
+    found = []
+
+    def walk(command, name):
+        text = f"{command.help or ''}\n{command.epilog or ''}"
+        for line in text.split("\n"):
+            if line.strip().startswith("jaxdisp "):
+                page = f"{name} --help"
+                found.append(Documented(page=page, line=len(found), text=line.strip()))
+        for each, inner in getattr(command, "commands", {}).items():
+            walk(inner, f"{name} {each}")
+
+    walk(typer.main.get_command(cli.app), "jaxdisp")
+    return found
+
+
+def inline(text):
+    """Commands named within prose, which must exist with the options they name."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    joined = re.sub(r"(?<=\S)\n(?=\S)", " ", prose)
+    return re.findall(r"(?<!`)`(jaxdisp [^`]+)`(?!`)", joined)
+
+
+def unknown(text):
+    """What a command names that there is not: a command, or an option."""
+    command = typer.main.get_command(cli.app)
+    words = text.split("|")[0].split()[1:]
+    known = {"--help", "--version"}
+    for word in words:
+        if word in getattr(command, "commands", {}):
+            command = command.commands[word]
+        elif getattr(command, "commands", None) and not word.startswith("-"):
+            return word
+    for parameter in command.params:
+        known |= {*parameter.opts, *parameter.secondary_opts}
+    options = (re.match(r"--?[a-z][\w-]*", word) for word in words)
+    return next((each[0] for each in options if each and each[0] not in known), None)
+
+
+def reason(command):
+    """Why it is not carried out; None if it is."""
+    for beginning, why in NOT_EXECUTED.items():
+        if f"{command.text} ".startswith(
+            beginning if beginning.endswith("/") else f"{beginning} "
+        ):
+            return why
+    return None
+
+
+def carried_out(text):
+    """The command that a test carries out, by the rules above; still placeholders."""
+    before, *after = re.split(r"(?= [|>] )", text, maxsplit=1)
+    words = shlex.split(before)
+    if len(words) < 2:
+        return text
+    for beginning, more in MORE.items():
+        bare = words == beginning.split() or (
+            before.startswith(beginning)
+            and not any(re.match(r"[A-Z]-?\d|--id", word) for word in words[2:])
+        )
+        if bare:
+            before += f" {more}"
+    name = words[1]
+    cheap = any(option in words for option in AS_IT_IS.get(name, ()))
+    if "--help" in words or "--dry-run" in words or (cheap and "--model" not in words):
+        return before + "".join(after)
+    if name in CHEAPER:
+        before += f" {CHEAPER[name]}"
+    return before + "".join(after)
+
+
+def assert_carried_out(directory, number):
+    """A command that is documented does what its page says."""
+    command = directory.found[number]
+    if (why := reason(command)) is not None:
+        assert len(why.split()) > 1
+        if command.text.startswith("make "):
+            makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+            for target in command.text.split()[1:]:
+                assert f"\n{target}:" in makefile, target
+        return
+    code, out, err = directory.outcome(number)
+    assert code == 0, err
+    assert (missed := misses(command, out)) is None, missed
+
+
+class Directory:
+    """A directory in which the commands of a page are carried out one after another."""
+
+    def __init__(self, place, found, *, cheaper=True):
+        self.place, self.found, self.cheaper = place, found, cheaper
+        self.outcomes = []
+        place.mkdir(parents=True, exist_ok=True)
+
+    def outcome(self, number):
+        """Exit code, stdout and stderr of a command, those before it carried out."""
+        while len(self.outcomes) <= number:
+            command = self.found[len(self.outcomes)]
+            if reason(command) is not None:
+                self.outcomes.append((0, "", ""))
+                continue
+            as_it_is = command.how == "exact" or not self.cheaper
+            text = command.text if as_it_is else carried_out(command.text)
+            self.outcomes.append(execute(text, self.place))
+        return self.outcomes[number]
+
+
+KEPT = {}
+"""Outcomes of commands that need nothing but their inputs, and where they wrote."""
+
+
+def execute(text, place):
+    """Carries out a command, or takes what it did in another directory."""
+    words = shlex.split(text)
+    outputs = [
+        word for option, word in itertools.pairwise(words) if option == "--output"
+    ]
+    reads = any(word.startswith("runs/") for word in words if word not in outputs)
+    if reads or {"--registered", "--check", ">"} & {*words}:
+        return executed(text, place)
+    if text not in KEPT:
+        KEPT[text] = executed(text, place), place
+        return KEPT[text][0]
+    outcome, before = KEPT[text]
+    for name in outputs:
+        if (before / name).is_dir() and before != place:
+            shutil.copytree(before / name, place / name, dirs_exist_ok=True)
+    return outcome
+
+
+def executed(text, place):
+    """Carries out a command in this process, and what follows a pipe or a `>`."""
+    before, *after = re.split(r" ([|>]) ", text, maxsplit=1)
+    words = shlex.split(before, comments=True)
+    for option, word in itertools.pairwise(words):
+        missing = word.startswith("runs/") and not (place / word).exists()
+        if missing and option not in ("--output", "--out"):
+            made = next((RUNS[part] for part in RUNS if part in word), RUN)
+            assert execute(f"{made} --output {word}", place)[0] == 0
+    words = documented_inputs.filled(words, place)
+    code, out, err = called(words, place)
+    if after and after[0] == ">":
+        path = place / after[1].strip()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(out, encoding="utf-8")
+        return code, "", err
+    return code, piped(out, after[1]) if after else out, err
+
+
+def called(words, place):
+    assert words[0] == "jaxdisp", f"cannot carry out {words[0]}: see NOT_EXECUTED"
+    out, err, back, argv = io.StringIO(), io.StringIO(), pathlib.Path.cwd(), sys.argv
+    sys.argv = words
+    os.chdir(place)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            cli.main()
+        code = 0
+    except SystemExit as end:
+        code = end.code or 0
+    finally:
+        sys.argv = argv
+        os.chdir(back)
+    return code, out.getvalue(), err.getvalue()
+
+
+def piped(out, program):
+    """What `head -N`, or a simple path of `jq`, makes of an output."""
+    words = shlex.split(program)
+    if words[0] == "head":
+        number = int(words[-1].lstrip("-n"))
+        return "".join(out.splitlines(keepends=True)[:number])
+    assert words[0] == "jq", f"only head and jq, not {program}"
+    found = json.loads(out)
+    path = words[-1].split("|")[0].strip()
+    assert re.fullmatch(r"(\.\w+|\[\]|\[\d+\])+", path), path
+    for name, index in re.findall(r"\.(\w+)|\[(\d*)\]", path):
+        found = found[name] if name else found[int(index or 0)]
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+RULE = re.compile(r"^-+(?:  +-+)+$")
+
+
+def heads(lines):
+    """Columns of every table: the line above a line of dashes."""
+    return [
+        tuple(re.split(r"  +", above.strip()))
+        for above, line in itertools.pairwise(lines)
+        if RULE.match(line.strip())
+    ]
+
+
+def misses(command, out):
+    """What an output shows that the command does not print; None if nothing."""
+    lines = out.split("\n")
+    if command.how == "exact":
+        made = [line.rstrip() for line in out.rstrip("\n").split("\n")]
+        shown = [line.rstrip() for line in command.shown]
+        return None if made == shown else f"it prints\n{out}"
+    printed = heads(lines)
+    for head in heads(command.shown):
+        if not any(set(head) <= set(other) for other in printed):
+            return f"a table with columns {head}; printed are {printed}"
+    if any(line.startswith("{") for line in command.shown):
+        json.loads(out)
+    return None
+
+
+def renewed(page, place, *, slow):
+    """Makes outputs of a page anew: exact ones, and with `slow` all that are marked."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    found, lines = commands(page, text), text.split("\n")
+    directory = Directory(place, found, cheaper=not slow)
+    changes = []
+    for number, command in enumerate(found):
+        wanted = command.how == "exact" or (slow and command.marked)
+        if command.shown and wanted and reason(command) is None:
+            code, out, err = directory.outcome(number)
+            assert code == 0, f"{page}:{command.line}: {err}"
+            changes.append((command.lines, out.rstrip("\n").split("\n")))
+    for (first, last), out in reversed(changes):
+        lines[first:last] = [line.rstrip() for line in out]
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name in [word for word in sys.argv[1:] if word != "--slow"] or pages():
+        with tempfile.TemporaryDirectory() as made:
+            renewed(name, pathlib.Path(made) / "page", slow="--slow" in sys.argv)
