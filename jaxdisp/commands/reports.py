@@ -122,5 +122,62 @@ def _keep(
     runs.finish(kept, found, files.written(found, about), about)
 
 
-def verify() -> None:
-    """Recompute a sample of a run's numbers."""
+def verify(
+    run: RunArgument,
+    sample: Annotated[
+        int, typer.Option("--sample", help="Losses that are evaluated anew.")
+    ] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of the sample.")] = 0,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Evaluate all losses, layers, sets and rules.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Recompute a sample of a run's numbers, and say which differ.
+
+    Tables, figures and pages are made anew from results.json; model and text are
+    opened where the run says and compared by their hashes; losses and what follows from
+    them are evaluated by plain passes of the model. Exits with 0 if nothing differs,
+    with 1 if something does, with 2 if the run, its model or its text cannot be read.
+    """
+    opened = _opened(run)
+    if sample < 1:
+        console.refuse(f"--sample must be at least 1, got {sample}")
+    if not 0 <= seed < 2**32:
+        console.refuse(f"--seed must be between 0 and 2^32 - 1, got {seed}")
+    console.keep_compiled()
+    from jaxdisp.report import verified, verified_lines
+
+    try:
+        found = verified.verify(
+            opened,
+            sample=None if everything else sample,
+            seed=seed,
+            versions=_versions(verified.DRAWN_BY),
+            advance=str if quiet else _say,
+        )
+    except (ValueError, FloatingPointError, OSError) as error:
+        console.refuse(str(error))
+    if as_json:
+        content = verified_lines.content(str(run), found)
+        typer.echo(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(verified_lines.lines(found)))
+    if found.differing:
+        raise typer.Exit(1)
+    if found.stopped:
+        console.refuse(f"{run}: no loss was evaluated anew: {found.stopped}")
+
+
+def _say(what: str) -> None:
+    typer.echo(f"comparing {what}", err=True)
+
+
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    import importlib.metadata
+
+    import jaxdisp
+
+    installed = {name: importlib.metadata.version(name) for name in names[1:]}
+    return {names[0]: jaxdisp.__version__} | installed

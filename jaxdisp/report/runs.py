@@ -26,7 +26,15 @@ PART = ".part"
 REGISTRATION = "registration.json"
 STORE = "store"
 """What the names of stores, and of the files that SQLite keeps beside them, hold."""
-PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "tokenizers", "safetensors")
+PACKAGES = (
+    "jax",
+    "jaxlib",
+    "numpy",
+    "scipy",
+    "tokenizers",
+    "safetensors",
+    "matplotlib",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
