@@ -25,7 +25,7 @@ from jaxdisp.models import decoder
 from jaxdisp.models.model import Model
 from jaxdisp.result import result
 
-BYTES = 2**25
+BYTES = 2**23
 """Of logits at a time; more would not fit the cache, and of large vocabularies memory.
 """
 
@@ -199,12 +199,13 @@ def token_products(
     Reference: Amari 1998, Neural Computation 10, section 3 (the metric); that it is the
         second derivative of the loss is the softmax's.
     """
-    wide = full.astype(jnp.float32)
-    error = changed.astype(jnp.float32) - wide[None]
+    wide = full.astype(jnp.float32)[:, None]
+    # tokens first: each has a product of two matrices that lie in one piece
+    error = jnp.swapaxes(changed, 0, 1).astype(jnp.float32) - wide
     flat = error - jnp.mean(error, axis=-1, keepdims=True)
-    p = jax.nn.softmax(wide, axis=-1)[None]
+    p = jax.nn.softmax(wide, axis=-1)
     weighed = flat - jnp.sum(p * flat, axis=-1, keepdims=True)
-    multiply = ft.partial(jnp.einsum, "itv,jtv->tij", precision="highest")
+    multiply = ft.partial(jnp.einsum, "tiv,tjv->tij", precision="highest")
     return multiply(p * weighed, weighed), multiply(flat, flat)
 
 
@@ -289,8 +290,9 @@ def _read_products(
     outside: Any, values: Array, following: Array, *, architecture: Any, config: Any
 ) -> tuple[Array, ...]:
     del following
-    logits = _logits(outside, values, architecture, config)
-    return token_products(logits[0], logits[1:])
+    by_token = jnp.swapaxes(values, 0, 1)
+    logits = _logits(outside, by_token, architecture, config)
+    return token_products(logits[:, 0], jnp.swapaxes(logits[:, 1:], 0, 1))
 
 
 @ft.partial(jax.jit, static_argnames=("architecture", "config"))
