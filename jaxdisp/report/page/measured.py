@@ -11,6 +11,7 @@ from jaxdisp.report.page.blocks import (
     Section,
     Terms,
     Text,
+    items,
     section,
     table,
 )
@@ -50,7 +51,7 @@ def described(found: Row) -> Section | None:
         "Architecture": found.get("architecture"),
         "Size": _size(found),
         "Quantizer": found.get("quantizer_in_words"),
-        "Corpus": found.get("corpus"),
+        "Corpus": _corpus(found),
         "Text": f"{found['n_sentences']} parallel sentences in {found['n_groups']} "
         "texts"
         if "n_groups" in found
@@ -60,7 +61,17 @@ def described(found: Row) -> Section | None:
         "Computed in": found.get("dtype"),
     }
     pairs = tuple((name, str(value)) for name, value in facts.items() if value)
-    return section("measured", "What was measured", [Terms(pairs, outside=True)])
+    remarks = (found.get("corpus_facts") or {}).get("remarks", [])
+    shown = [Terms(pairs, outside=True), items(remarks)]
+    return section("measured", "What was measured", shown)
+
+
+def _corpus(found: Row) -> str:
+    facts = found.get("corpus_facts") or {}
+    known = [facts.get(name) for name in ("title", "domain", "published")]
+    licence = facts.get("licence") and f"licence {facts['licence']}"
+    said = [found.get("corpus"), *known, licence]
+    return "; ".join(str(each) for each in said if each)
 
 
 def _size(found: Row) -> str | None:
