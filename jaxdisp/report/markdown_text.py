@@ -7,9 +7,10 @@ SPECIAL = re.compile(
     r"[\\`*<>|&#~$]"  # what means something anywhere
     r"|\](?=[(\[:])"  # only a bracket closed so makes a link; an interval is none
     r"|(?<![^\W_])_|_(?![^\W_])"  # within a word an underscore means nothing
-    r"|^[-+=](?=\s|$|[-=])|(?<=^\d)[.)](?=\s|$)|:(?=//)|(?<=\bwww)\."
+    r"|^[-+=](?=\s|$|[-=])|:(?=//)|(?<=\bwww)\."
 )
 IN_BRACKETS = re.compile(SPECIAL.pattern + r"|[\[\]]")
+NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 
 
@@ -28,7 +29,8 @@ def escaped(text: str) -> str:
 
 
 def _with_backslashes(marks: re.Pattern[str], text: str) -> str:
-    return marks.sub(lambda found: "\\" + found[0], CONTROL.sub(" ", text).strip())
+    line = marks.sub(lambda found: "\\" + found[0], CONTROL.sub(" ", text).strip())
+    return NUMBERED.sub(r"\1\\\2", line)
 
 
 def table(
