@@ -2,7 +2,8 @@
 
 The set that did best on some sentences did so partly by luck, and does worse on others.
 So what it saves is measured on sentences that had no part in the choice, where there
-are any; and how many sets are not distinguishable from the best is said beside it.
+are any; and how many sets are not distinguishable from the best is said beside it. The
+other sentences may be of the same texts, whose luck is then shared in part.
 """
 
 import dataclasses

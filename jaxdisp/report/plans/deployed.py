@@ -78,6 +78,7 @@ def check(source: Source, directory: pathlib.Path, *, overwrite: bool) -> None:
             f"{directory}: is the model that is read; choose another --out"
         )
     if not directory.exists() and not directory.is_symlink():
+        _check_above(directory)
         return
     if not directory.is_dir() or directory.is_symlink():
         raise ValueError(f"{directory}: exists and is no directory; choose another")
@@ -93,6 +94,12 @@ def check(source: Source, directory: pathlib.Path, *, overwrite: bool) -> None:
             f"{directory}: holds a model already; choose another --out, or pass "
             "--overwrite"
         )
+
+
+def _check_above(directory: pathlib.Path) -> None:
+    there = next(each for each in directory.absolute().parents if each.exists())
+    if not there.is_dir():
+        raise ValueError(f"{there}: is a file; choose another --out than {directory}")
 
 
 def _is_ours(directory: pathlib.Path) -> bool:
