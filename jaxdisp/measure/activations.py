@@ -1,10 +1,13 @@
 """Activations: how strongly each language drives the inputs of every matrix."""
 
+import functools as ft
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure import windows
@@ -47,27 +50,37 @@ def second_moments(
 
     Reference: our own definition.
     """
+    yield from _averaged(_moments, model, corpus, stride)
+
+
+def _averaged(
+    add_up: Callable[..., dict[decoder.Path, Array]],
+    model: Model,
+    corpus: corpora.Corpus,
+    stride: int | None,
+) -> Iterator[tuple[str, dict[decoder.Path, np.ndarray]]]:
+    """Adds up over batches, in float64, and divides by the number of tokens."""
     encoded = encode(model, corpus)
     context = model.config.context
     cut = [windows.cut(sentences, context, stride) for sentences in encoded]
     classes = length_classes(cut, FEW_SHAPES)
     for language, parts in zip(corpus.languages, cut, strict=True):
-        total: SecondMoments = {}
+        total: dict[decoder.Path, np.ndarray] = {}
         count = 0
         for batch in equal_batches(parts, classes, context):
             predicting = np.pad(batch.scored[0, :, 1:], ((0, 0), (0, 1)))
             count += int(predicting.sum())
-            added = _moments(
+            added = add_up(
                 model.params,
                 batch.tokens[0],
                 predicting,
                 architecture=model.architecture,
                 config=model.config,
             )
-            for path, outer in added.items():
-                double = np.asarray(outer, np.float64)
+            for path, sums in added.items():
+                double = np.asarray(sums, np.float64)
                 total[path] = total[path] + double if path in total else double
-        yield language, {path: outer / count for path, outer in total.items()}
+        yield language, {path: sums / count for path, sums in total.items()}
 
 
 _moments = jax.jit(
@@ -76,6 +89,29 @@ _moments = jax.jit(
     ),
     static_argnames=("architecture", "config"),
 )
+
+
+@ft.partial(jax.jit, static_argnames=("architecture", "config"))
+def _squares(
+    params: decoder.Parameters,
+    tokens: Int[Array, "sentence token"],
+    mask: Bool[Array, "sentence token"],
+    *,
+    architecture: decoder.Architecture,
+    config: Any,
+) -> dict[decoder.Path, Float[Array, "layer input"]]:
+    """The diagonals of `decoder.input_moments`, without anything beside them."""
+    counted = mask[..., None].astype(jnp.float32)
+
+    def keep(_: Array, inputs: dict[decoder.Path, Array]) -> Any:
+        return {
+            path: jnp.sum((x.astype(jnp.float32) * counted) ** 2, axis=(0, 1))
+            for path, x in inputs.items()
+            if path != decoder.ATTENTION
+        }
+
+    full = jnp.zeros(config.n_layers + 1, jnp.int32)
+    return decoder.taps(architecture, config, (params,), full, tokens, keep)
 
 
 def mean_squares(
@@ -87,7 +123,7 @@ def mean_squares(
 ) -> MeanSquares:
     """Averages the squares of the inputs of every matrix, for all languages.
 
-    Definition: the diagonals of `second_moments`.
+    Definition: the diagonals of `second_moments`, which alone are computed.
 
     Args:
         model: an open model.
@@ -101,9 +137,9 @@ def mean_squares(
     Reference: our own definition.
     """
     found: dict[decoder.Path, list[np.ndarray]] = {}
-    for _, moments in second_moments(model, corpus, stride=stride):
-        for path, outer in moments.items():
-            found.setdefault(path, []).append(np.einsum("lii->li", outer))
+    for _, squares in _averaged(_squares, model, corpus, stride):
+        for path, own in squares.items():
+            found.setdefault(path, []).append(own)
         if advance is not None:
             advance()
     return {path: np.stack(languages) for path, languages in found.items()}

@@ -18,6 +18,9 @@ TOLERANCE = 1e-5
 """In bits; float32 knows sums of a thousand terms no better."""
 MOST_STEPS = 3000
 
+_State = tuple[Array, Array, Array, Array]
+"""Letters, their correction, the normal of each symbol, and the number of the step."""
+
 
 @result
 class RatePoint:
@@ -76,21 +79,21 @@ def rate_distortion(
         logs = jnp.log2(jnp.where(c > 0, c, 1.0))
         return jnp.max(jnp.log2(jnp.maximum(c, 1e-30))) - jnp.sum(letters * c * logs)
 
-    def unfinished(state: tuple[Array, Array]) -> Array:
-        letters, step = state
-        c, _ = correction(letters)
+    # the correction is carried along, so that it is found once per step
+    def unfinished(state: _State) -> Array:
+        letters, c, _, step = state
         return (distance(letters, c) > TOLERANCE) & (step < MOST_STEPS)
 
-    def improve(state: tuple[Array, Array]) -> tuple[Array, Array]:
-        letters, step = state
-        c, _ = correction(letters)
+    def improve(state: _State) -> _State:
+        letters, c, _, step = state
         fresh = letters * c
-        return fresh / jnp.sum(fresh), step + 1
+        letters = fresh / jnp.sum(fresh)
+        return letters, *correction(letters), step + 1
 
     n_letters = distortion.shape[1]
-    start = jnp.full((n_letters,), 1.0 / n_letters, distortion.dtype)
-    letters, _ = jax.lax.while_loop(unfinished, improve, (start, jnp.int32(0)))
-    c, normal = correction(letters)
+    first = jnp.full((n_letters,), 1.0 / n_letters, distortion.dtype)
+    start = (first, *correction(first), jnp.int32(0))
+    letters, c, normal, _ = jax.lax.while_loop(unfinished, improve, start)
     used = (source / normal)[:, None] * kernel * letters[None, :]
     mean = jnp.sum(used * distortion)
     logs = jnp.log2(normal) + best / jnp.log(2.0)

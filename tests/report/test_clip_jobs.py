@@ -119,13 +119,17 @@ def test_a_killed_comparison_resumes(settings, tmp_path, monkeypatch, kept):
 
 
 def test_activations_are_read_with_the_stride(settings, monkeypatch):
-    strides, real = [], activations.second_moments
+    strides = []
 
-    def recorded(*arguments, stride):
-        strides.append(stride)
-        return real(*arguments, stride=stride)
+    def recorded(real):
+        def inside(*arguments, stride, **options):
+            strides.append(stride)
+            return real(*arguments, stride=stride, **options)
 
-    monkeypatch.setattr(activations, "second_moments", recorded)
+        return inside
+
+    for name in ("mean_squares", "second_moments"):
+        monkeypatch.setattr(activations, name, recorded(getattr(activations, name)))
     only = changed(settings, deploy=None, stride=7)
     jobs.execute(only, run_settings.open_inputs(only))
     assert strides == [7, 7]  # for thresholds, and for errors of outputs
