@@ -3,6 +3,7 @@
 Heavy imports happen inside the commands, so that `jaxdisp --help` answers at once.
 """
 
+import os
 import pathlib
 import sys
 from typing import Annotated
@@ -51,6 +52,10 @@ from jaxdisp.options import (
 )
 
 INTERRUPTED = 130
+
+# Before NumPy is loaded: its products here are small, and threads of OpenBLAS that wait
+# for one another by spinning take the cores from XLA (on a busy machine, nearly all).
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 app = typer.Typer(
     rich_markup_mode=None,

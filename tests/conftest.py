@@ -21,6 +21,8 @@ def pytest_configure(config):
 
     By environment, so that processes that tests start find them as well.
     """
+    # one thread each: processes that divide the tests have no cores to spin on
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     kept = config.rootpath / ".pytest_cache" / "jax"
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(kept))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
