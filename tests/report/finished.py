@@ -33,7 +33,7 @@ def settings(command="measure", **changes):
 
 def complete(**changes):
     """Settings of a run with all parts that are evaluated anew."""
-    parts = {"layer_limit": 5, "set_limit": 3, "clip_limit": 4}
+    parts = {"layer_limit": 5, "set_limit": 8, "clip_limit": 4}
     return settings("run", search=Search(keep=1, bits=(3,)), **parts | changes)
 
 
