@@ -1,15 +1,11 @@
-"""Commands in README, documentation and help: found, carried out, compared.
+"""Commands in README, documentation and help: carried out, and compared.
 
-A block of code, fenced or indented, with lines that begin with `$ ` holds commands and
-what they print; without such lines, those that begin with a program are commands.
-`<!-- output: exact -->` above a block says that the command prints exactly this, and
-`<!-- output: shape: WHY -->` that only the heads of its tables are compared, because
-the command is carried out by cheaper settings (`CHEAPER`). None is left out but for a
-reason (`NOT_EXECUTED`).
+Where they stand and what is shown of their output is read by `documented_blocks`. A
+command that measures is carried out with cheaper settings (`CHEAPER`), unless its
+output is compared word by word; none is left out but for a reason (`NOT_EXECUTED`).
 """
 
 import contextlib
-import dataclasses
 import io
 import itertools
 import json
@@ -18,28 +14,27 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 
 import typer.main
 
 from jaxdisp import cli
-from tests import documented_inputs
+from tests import command_line, documented_inputs
+from tests.documented_blocks import Documented, commands
 
 ROOT = pathlib.Path(__file__).parent.parent
-PROGRAMS = (
-    *("jaxdisp", "make", "pip", "python", "pytest", ".venv/", ".ci/", "export", "srun"),
-    *("sbatch", "jq", "git", "xdg-open"),
-)
-
 NOT_EXECUTED = {
     "make": "installs and builds; .ci/run carries out targets",
-    "pip install": "installs",
+    "pip install": "installs packages",
     ".venv/bin/pytest": "would test the tests",
     ".venv/bin/pre-commit": "installs a hook",
     ".ci/run": "is what carries out this test",
     "srun": "needs a cluster; the command after `srun` is one that is carried out",
     "export": "sets a variable of the reader's shell",
+    "jaxdisp measure --corpus flores:dev": "downloads a data set that one logs in to; "
+    "tests/measure/corpora/test_flores.py reads a copy",
     "python -m http.server": "serves until it is stopped",
 }
 """Beginnings of commands that no test carries out, and why."""
@@ -51,11 +46,12 @@ CHEAPER = {
     "run": f"{TINY} {FEW} --layer-limit 2 --set-limit 1 --clip-limit 2 --protect 1 "
     "--hypotheses T-002 --no-causes --no-claims",
     "hypotheses": f"{TINY} {FEW} --few-limit 4",
-    "search": f"{TINY} --limit 2 --languages en,he,sw",
+    "search": f"{TINY} {FEW}",
     "clip": f"{TINY} {FEW}",
-    "causal": f"{TINY} {FEW} --few-limit 2 --draws 200 --chains 2 --interventions R",
-    "intervene": f"{TINY} --languages en,he,sw --few-limit 2",
-    "claims": f"{TINY} {FEW} --few-limit 2",
+    "causal": f"{TINY} {FEW} --few-limit 4 --draws 200 --chains 2 --interventions R",
+    "intervene": f"{TINY} --languages en,he,sw --few-limit 4",
+    "claims": f"{TINY} {FEW} --few-limit 4",
+    "plan import": "--model MODEL",
 }
 """Options that are added to a command that measures, so that it takes seconds."""
 
@@ -76,112 +72,6 @@ MORE = {
     "jaxdisp claims --model": "--id D1",
 }
 """Added to commands that would do everything: some of it."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Documented:
-    """A command as it is written, and what is shown of its output, if anything.
-
-    `how` is how that is compared: `exact`, or `shape`; `lines` are where it stands in
-    the page, counted from 0, the end excluded; `marked` is whether the page says `how`.
-    """
-
-    page: str
-    line: int
-    text: str
-    shown: tuple[str, ...] = ()
-    how: str = "shape"
-    lines: tuple[int, int] = (0, 0)
-    marked: bool = False
-
-
-MARK = re.compile(r"<!-- output: (exact|shape: .+) -->")
-SHELLS = ("", "console", "sh", "bash", "text")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Block:
-    """A block of code: its language, number of its first line, lines without indent.
-
-    `mark` is what the comment above it says of outputs. Indented blocks have no
-    language; one below an item of a list is a block, too.
-    """
-
-    language: str
-    first: int
-    lines: list[str]
-    mark: str | None
-
-
-def blocks(text):
-    """Every block of code of a page, in order."""
-    lines, number, mark = text.split("\n"), 0, None
-    while number < len(lines):
-        line = lines[number]
-        if line.startswith("```"):
-            language, first = line[3:].strip(), number + 1
-            inside = list(
-                itertools.takewhile(lambda each: each[:3] != "```", lines[first:])
-            )
-            number = first + len(inside)
-        elif (
-            line.startswith("    ") and not "".join(lines[number - 1 : number]).strip()
-        ):
-            language, first = "", number
-            inside = list(itertools.takewhile(_is_indented, lines[first:]))
-            number = first + len(inside) - 1
-            inside = [each[4:] for each in inside]
-        else:
-            found = MARK.search(line)
-            mark = found[1] if found else mark if not line.strip() else None
-            number += 1
-            continue
-        yield Block(language=language, first=first, lines=inside, mark=mark)
-        number, mark = number + 1, None
-
-
-def _is_indented(line):
-    return line.startswith("    ") or not line.strip()
-
-
-def commands(page, text):
-    """Every command of a page, in order."""
-    found = []
-    for block in blocks(text):
-        if block.language not in SHELLS:
-            continue
-        prompt = "$ " if any(line.startswith("$ ") for line in block.lines) else ""
-        starts = [
-            number
-            for number, line in enumerate(block.lines)
-            if line.startswith(tuple(prompt + program for program in PROGRAMS))
-        ]
-        for start, end in itertools.pairwise([*starts, len(block.lines)]):
-            found.append(_command(page, block, prompt, start, end))
-    return found
-
-
-def _command(page, block, prompt, start, end):
-    """The command at a line of a block, and what is printed up to the next."""
-    last = start
-    while block.lines[last].endswith("\\"):
-        last += 1
-    words = " ".join(
-        line.rstrip("\\").strip() for line in block.lines[start : last + 1]
-    )
-    shown = block.lines[last + 1 : end] if prompt else []
-    while shown and not shown[-1].strip():
-        shown = shown[:-1]
-    first = block.first + last + 1
-    return Documented(
-        page=page,
-        line=block.first + start + 1,
-        text=re.split(r" +# ", words.removeprefix(prompt))[0],
-        shown=tuple(shown),
-        how=(block.mark or "shape").split(":")[0],
-        lines=(first, first + len(shown)),
-        marked=block.mark is not None,
-    )
 
 
 def pages():
@@ -211,13 +101,6 @@ def of_help():
 
     walk(typer.main.get_command(cli.app), "jaxdisp")
     return found
-
-
-def inline(text):
-    """Commands named within prose, which must exist with the options they name."""
-    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
-    joined = re.sub(r"(?<=\S)\n(?=\S)", " ", prose)
-    return re.findall(r"(?<!`)`(jaxdisp [^`]+)`(?!`)", joined)
 
 
 def unknown(text):
@@ -259,7 +142,9 @@ def carried_out(text):
         )
         if bare:
             before += f" {more}"
-    name = words[1]
+    name = next(
+        (each for each in CHEAPER if f"{before} ".startswith(f"jaxdisp {each} ")), ""
+    )
     cheap = any(option in words for option in AS_IT_IS.get(name, ()))
     if "--help" in words or "--dry-run" in words or (cheap and "--model" not in words):
         return before + "".join(after)
@@ -309,22 +194,44 @@ KEPT = {}
 
 
 def execute(text, place):
-    """Carries out a command, or takes what it did in another directory."""
-    words = shlex.split(text)
-    outputs = [
-        word for option, word in itertools.pairwise(words) if option == "--output"
-    ]
-    reads = any(word.startswith("runs/") for word in words if word not in outputs)
-    if reads or {"--registered", "--check", ">"} & {*words}:
+    """Carries out a command, or takes what one with the same options did elsewhere."""
+    before = re.split(r" [|>] ", text)[0]
+    words = documented_inputs.filled(shlex.split(before), place)
+    options, output = effective(words)
+    reads = any(word.startswith("runs/") for word in words if word != output)
+    if reads or {"--registered", "--check"} & {*words}:
         return executed(text, place)
-    if text not in KEPT:
-        KEPT[text] = executed(text, place), place
-        return KEPT[text][0]
-    outcome, before = KEPT[text]
-    for name in outputs:
-        if (before / name).is_dir() and before != place:
-            shutil.copytree(before / name, place / name, dirs_exist_ok=True)
+    after = text.removeprefix(before)
+    keys = ((*options, True, after), *[(*options, False, after)] * (output is None))
+    known = next((key for key in keys if key in KEPT), None)
+    if known is None:
+        key = (*options, output is not None, after)
+        KEPT[key] = executed(text, place), output and place / output
+        return KEPT[key][0]
+    outcome, made = KEPT[known]
+    if made is not None and made.is_dir() and made != place / output:
+        shutil.copytree(made, place / output, dirs_exist_ok=True)
     return outcome
+
+
+def effective(words):
+    """Words and options of a command, of each option the last; and its output."""
+    command, plain, options = typer.main.get_command(cli.app), [], {}
+    rest = iter(words[1:])
+    for word in rest:
+        if not plain or word in getattr(command, "commands", {}):
+            command = command.commands[word]
+            plain.append(word)
+            continue
+        found = [each for each in command.params if word in each.opts]
+        if not word.startswith("--") or not found or found[0].is_flag:
+            plain.append(word)
+        elif found[0].multiple:
+            plain += [word, next(rest)]
+        else:
+            options[word] = next(rest)
+    output = options.pop("--output", None)
+    return (*plain, *sorted(options.items())), output
 
 
 def executed(text, place):
@@ -332,10 +239,11 @@ def executed(text, place):
     before, *after = re.split(r" ([|>]) ", text, maxsplit=1)
     words = shlex.split(before, comments=True)
     for option, word in itertools.pairwise(words):
-        missing = word.startswith("runs/") and not (place / word).exists()
+        run = "/".join(word.split("/")[:2])
+        missing = word.startswith("runs/") and not (place / run).exists()
         if missing and option not in ("--output", "--out"):
-            made = next((RUNS[part] for part in RUNS if part in word), RUN)
-            assert execute(f"{made} --output {word}", place)[0] == 0
+            made = next((RUNS[part] for part in RUNS if part in run), RUN)
+            assert execute(f"{made} --output {run}", place)[0] == 0
     words = documented_inputs.filled(words, place)
     code, out, err = called(words, place)
     if after and after[0] == ">":
@@ -347,6 +255,16 @@ def executed(text, place):
 
 
 def called(words, place):
+    if "--hosts" in words:  # which has to come before anything else of JAX
+        done = subprocess.run(
+            [sys.executable, "-m", "jaxdisp.cli", *words[1:]],
+            capture_output=True,
+            check=False,
+            cwd=place,
+            env=command_line.environment(),
+            text=True,
+        )
+        return done.returncode, done.stdout, done.stderr
     assert words[0] == "jaxdisp", f"cannot carry out {words[0]}: see NOT_EXECUTED"
     out, err, back, argv = io.StringIO(), io.StringIO(), pathlib.Path.cwd(), sys.argv
     sys.argv = words

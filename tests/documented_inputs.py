@@ -5,6 +5,7 @@ import pathlib
 import tempfile
 
 from tests.measure import tiny
+from tests.measure.corpora import published
 from tests.models import small
 
 TEXTS = {
@@ -64,6 +65,12 @@ def folder():
     small.write_json(made / "model" / "training.json", content)
     tiny.write_corpus(made / "corpus", TEXTS)
     small.recipe(made)
+    names = {"src.eng": "en", "ref.heb": "he", "ref.swa": "sw"}
+    texts = {name: TEXTS[language] for name, language in names.items()}
+    published.ntrex(made / "ntrex", texts, "a\na\nb\nb\nb\nc\nc\nd\n")
+    for name, word in (("eng", "Cat"), ("heb", "חתול"), ("swh", "Paka")):
+        parts = published.declaration(word)
+        published.udhr_xml(made / "udhr", name, name, parts)
     return kept, made
 
 
@@ -97,6 +104,8 @@ PLACEHOLDERS = {
     "DIR_OR_HUB_ID": "model",
     "MODEL": "model",
     "CORPUS": "corpus",
+    "NTREX": "ntrex",
+    "udhr": "udhr",
     "RECIPE": "tiny.toml",
     "RECIPE.toml": "tiny.toml",
 }
@@ -116,6 +125,8 @@ def filled(words, directory):
         elif word == "DIR" and before in BY_OPTION:
             found.append(str(place() / BY_OPTION[before]))
         else:
-            name = PLACEHOLDERS.get(word)
-            found.append(word if name is None else str(place() / name))
+            prefix, _, name = word.rpartition(":")
+            known = PLACEHOLDERS.get(name)
+            kept = f"{prefix}:" if prefix else ""
+            found.append(word if known is None else f"{kept}{place() / known}")
     return found

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests import documented_blocks
 from tests import documented_commands as documented
 
 PAGES = [page for page in documented.pages() if page.startswith("docs/")]
@@ -48,14 +49,14 @@ def test_no_command_is_overlooked(page):
 @pytest.mark.parametrize("page", documented.pages())
 def test_commands_within_prose_exist(page):
     text = (documented.ROOT / page).read_text(encoding="utf-8")
-    for command in documented.inline(text):
+    for command in documented_blocks.inline(text):
         assert documented.unknown(command) is None, command
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_outputs_say_how_they_are_compared(page):
     text = (documented.ROOT / page).read_text(encoding="utf-8")
-    for command in documented.commands(page, text):
+    for command in documented_blocks.commands(page, text):
         assert command.marked or not command.shown, f"no <!-- output --> {command}"
 
 
@@ -64,7 +65,7 @@ def test_python_examples_run(page, tmp_path, monkeypatch):
     text = (documented.ROOT / page).read_text(encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in documented.blocks(text):
+    for block in documented_blocks.blocks(text):
         if block.language == "python":
             where = f"{page}:{block.first}"
             exec(compile("\n".join(block.lines), where, "exec"), names)

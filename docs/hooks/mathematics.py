@@ -56,7 +56,8 @@ def mathml(latex: str, *, display: bool) -> str:
     way = "block" if display else "inline"
     found = latex2mathml.converter.convert(latex, display=way)
     found = STYLED.sub(_letter, found).replace(NORM, FLAT_NORM)
-    if left := re.search(r"\\[A-Za-z]+", found):
+    found = re.sub(r">\\([{}])<", r">\1<", found)  # braces of a given size
+    if left := re.search(r"\\\S\w*", found):
         raise ValueError(f"{left[0]} is not known in {latex!r}")
     return found
 
