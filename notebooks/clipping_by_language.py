@@ -19,6 +19,9 @@
 # meet that weight, so the best threshold may differ among languages. Does it matter?
 
 # %%
+# %matplotlib inline
+from IPython.display import display
+
 from jaxdisp import models
 from jaxdisp.report import clip_plots, jobs, law_thresholds, plots, settings
 
@@ -38,7 +41,7 @@ for law in ("gaussian", "laplace"):
 # %%
 curves, _ = clip_plots.of_law(law_thresholds.law_thresholds("laplace", 4))
 print(curves.alt)
-curves.figure
+display(curves.figure)
 
 # %% [markdown]
 # The curve is flat around its minimum: a threshold that is 10 % off costs next to
@@ -77,7 +80,7 @@ for row in compared["degradation"]:
 # %%
 figures = {each.name: each for each in plots.illustrations(results)}
 print(figures["clipping"].alt)
-figures["clipping"].figure
+display(figures["clipping"].figure)
 
 # %% [markdown]
 # ## Read the differences, not the levels
@@ -91,8 +94,8 @@ for row in compared["differences"]:
     if (row["rule"], row["against"]) in (("exact", "absmax"), ("minimax", "exact")):
         print(
             f"{row['language']}  {row['rule']} against {row['against']:7} "
-            f"{row['effect']:6.2f} [{row['effect_low']:5.2f}, {row['effect_high']:5.2f}] "
-            f"nats per sentence  {row['flag']}"
+            f"{row['effect']:6.2f} [{row['effect_low']:5.2f}, "
+            f"{row['effect_high']:5.2f}] nats per sentence  {row['flag']}"
         )
 print(compared["verdict"])
 

@@ -20,8 +20,10 @@
 # made of this array is paired.
 
 # %%
+# %matplotlib inline
 import jax
 import numpy as np
+from IPython.display import display
 
 from jaxdisp import measure, models
 from jaxdisp.measure import corpus, degradation, disparity
@@ -81,11 +83,11 @@ for place, language in enumerate(text.languages):
 
 # %% [markdown]
 # **Reading an interval.** With other texts like these, this model would have lost
-# something between the two ends: the interval is about texts, not about other models or
-# other ways to round. An interval that holds 0 is not a proof of no loss; it says that
-# these texts cannot tell. Whether two languages differ is *not* seen from intervals that
-# overlap, because the losses of one text go together in all languages. It is seen from
-# the interval of their difference, below.
+# something between the two ends: the interval is about texts, not about other models
+# or other ways to round. An interval that holds 0 is no proof of no loss; it says that
+# these texts cannot tell. Whether two languages differ is *not* seen from intervals
+# that overlap, because the losses of one text go together in all languages. It is seen
+# from the interval of their difference, below.
 #
 # ## How unequal that is
 #
@@ -114,10 +116,10 @@ for name in ("mean", "worst", "max_min", "difference"):
 print("levelled down:", np.asarray(disparity.levels_down(unequal, base=1)))
 
 # %% [markdown]
-# `difference` is what languages with little training text lose beyond the others. Where
-# its interval holds 0, this run does not show that the model is unfair to either side,
-# and it does not show that it is fair. `max_min` is never negative: even equal languages
-# would show some of it by chance, so it alone proves nothing.
+# `difference` is what languages with little training text lose beyond the others.
+# Where its interval holds 0, this run does not show that the model is unfair to either
+# side, and it does not show that it is fair. `max_min` is never negative: even equal
+# languages would show some of it by chance, so it alone proves nothing.
 #
 # ## The figures of the report
 #
@@ -139,17 +141,17 @@ wanted = settings.Settings(
 results = jobs.execute(wanted, settings.open_inputs(wanted))
 figures = {each.name: each for each in plots.illustrations(results)}
 print(figures["degradation"].alt)
-figures["degradation"].figure
+display(figures["degradation"].figure)
 
 # %%
 print(figures["disparity"].alt)
-figures["disparity"].figure
+display(figures["disparity"].figure)
 
 # %% [markdown]
 # ## What not to conclude
 #
-# - That a language is "harder" because it loses more: its text may be longer, its tokens
-#   shorter, its training text less. This measures a cost and no cause of it.
+# - That a language is "harder" because it loses more: its text may be longer, its
+#   tokens shorter, its training text less. This measures a cost and no cause of it.
 # - That a difference in *percent of perplexity* is larger: such percentages explode
 #   where losses do not. Nats add up.
 # - Anything about other models, or about 4 bits from 3.

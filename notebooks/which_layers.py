@@ -18,6 +18,9 @@
 # quantized model, and the best pair need not be the two best layers.
 
 # %%
+# %matplotlib inline
+from IPython.display import display
+
 from jaxdisp import models
 from jaxdisp.report import jobs, plots, settings
 from jaxdisp.report.search_lattice import Search
@@ -44,7 +47,7 @@ wanted = settings.Settings(command="measure", limit=8, layer_limit=8, **shared)
 results = jobs.execute(wanted, settings.open_inputs(wanted))
 figures = {each.name: each for each in plots.illustrations(results)}
 print(figures["layers"].alt)
-figures["layers"].figure
+display(figures["layers"].figure)
 
 # %% [markdown]
 # A marked cell is one whose interval leaves out 0. With 12 layers, three languages and
@@ -76,7 +79,7 @@ print(len(searched["best_sets"]), "of", len(searched["sets"]), "may be the best"
 # %%
 figures = {each.name: each for each in plots.illustrations(searched)}
 print(figures["sets"].alt)
-figures["sets"].figure
+display(figures["sets"].figure)
 
 # %% [markdown]
 # **Read the ranks' intervals.** The first of 66 is partly first by luck. If its rank
@@ -93,7 +96,7 @@ figures["sets"].figure
 
 # %%
 print(figures["layer_shares"].alt)
-figures["layer_shares"].figure
+display(figures["layer_shares"].figure)
 
 # %% [markdown]
 # ## What not to conclude

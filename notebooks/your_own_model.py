@@ -18,6 +18,7 @@
 # This notebook makes both, tiny, in a temporary directory; put in your own paths.
 
 # %%
+# %matplotlib inline
 import dataclasses
 import json
 import pathlib
@@ -26,6 +27,7 @@ import tempfile
 import jax
 import numpy as np
 import safetensors.numpy
+from IPython.display import display
 
 from jaxdisp import measure, models
 from jaxdisp.models import model as opening
@@ -172,7 +174,7 @@ for row in found["degradation"]:
 found["model"] = "a model of our own"  # rather than where it happens to lie
 figures = {each.name: each for each in plots.illustrations(found)}
 print(figures["degradation"].alt)
-figures["degradation"].figure
+display(figures["degradation"].figure)
 
 # %% [markdown]
 # Four texts are too few: intervals are wide, and in most rows hold 0. That is the
@@ -215,5 +217,5 @@ print(sorted(path.name for path in (place / "rounded").iterdir()))
 # 1. Your model: `jaxdisp measure --model DIR_OR_HUB_ID`.
 # 2. Published text: `--corpus ntrex:DIR`, `udhr:DIR` or `flores:dev`.
 # 3. `jaxdisp run --output runs/mine` makes the report and recommends a plan;
-#    `jaxdisp plan export runs/mine/plan.json --to llm-compressor` writes it as a recipe.
+#    `jaxdisp plan export runs/mine/plan.json --to llm-compressor` writes a recipe.
 # 4. Remove `training.json`: languages are then compared only with a `--reference`.
