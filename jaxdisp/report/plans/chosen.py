@@ -140,7 +140,7 @@ def _held_out(
     )
     saved = objectives.interval(
         *(
-            values[..., 0] - values[..., 1]
+            np.asarray(values[..., 0] - values[..., 1])
             for values in (each.estimate, each.replicates, each.jackknife)
         )
     )

@@ -1,8 +1,14 @@
 """A plan of every kind of entry, for any small model of three layers."""
 
+import functools as ft
+import pathlib
+import tempfile
+
+from jaxdisp import models
 from jaxdisp.models import Quantizer
 from jaxdisp.models.modules import modules
 from jaxdisp.report.plans import plan as plans
+from tests.models import small
 
 COARSE = Quantizer(bits=3)
 FINE = Quantizer(
@@ -11,6 +17,29 @@ FINE = Quantizer(
     granularity="channel",
     include=("matrices", "embeddings", "head"),
 )
+
+
+ROW = {
+    "language": "en",
+    "n_tokens": 10,
+    "loss_per_token": 2.5,
+    "full_per_token": 2.25,
+    "loss_per_sentence": 25.0,
+    "d_sent": 2.5,
+    "d_sent_low": None,
+    "d_sent_high": 3,
+}
+PREDICTED = {
+    "dtype": "float32",
+    "corpus": {"source": "c", "digest": "0", "n_sentences": 1, "languages": ["en"]},
+    "languages": [ROW],
+}
+
+
+@ft.cache
+def model():
+    with tempfile.TemporaryDirectory() as directory:
+        return models.load(small.write(pathlib.Path(directory)))
 
 
 def matrices(model, layer):

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools as ft
 import json
 import pathlib
 import tempfile
@@ -11,37 +10,15 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from jaxdisp import models
 from jaxdisp.models import Quantizer, quantized
 from jaxdisp.report.plans import plan as plans
-from tests.models import small
 from tests.report.plans import made_up_plan
-
-ROW = {
-    "language": "en",
-    "n_tokens": 10,
-    "loss_per_token": 2.5,
-    "full_per_token": 2.25,
-    "loss_per_sentence": 25.0,
-    "d_sent": 2.5,
-    "d_sent_low": None,
-    "d_sent_high": 3,
-}
-PREDICTED = {
-    "dtype": "float32",
-    "corpus": {"source": "c", "digest": "0", "n_sentences": 1, "languages": ["en"]},
-    "languages": [ROW],
-}
-
-
-@ft.cache
-def model():
-    with tempfile.TemporaryDirectory() as directory:
-        return models.load(small.write(pathlib.Path(directory)))
 
 
 def content(**changes):
-    found = plans.content(made_up_plan.plan(model(), predicted=PREDICTED))
+    found = plans.content(
+        made_up_plan.plan(made_up_plan.model(), predicted=made_up_plan.PREDICTED)
+    )
     return json.loads(json.dumps(found)) | changes
 
 
@@ -53,12 +30,12 @@ def content(**changes):
 )
 def test_what_is_written_is_read(assignment, outside, exceptions, chosen):
     plan = made_up_plan.plan(
-        model(),
+        made_up_plan.model(),
         assignment=tuple(assignment),
         outside=outside,
         exceptions=exceptions,
         chosen=chosen,
-        predicted=PREDICTED,
+        predicted=made_up_plan.PREDICTED,
     )
     with tempfile.TemporaryDirectory() as directory:
         path = pathlib.Path(directory) / "plan.json"
@@ -95,7 +72,9 @@ def test_the_content_has_the_fields_that_are_promised():
 
 
 def test_the_embedded_model_has_no_source():
-    named = plans.target(dataclasses.replace(model(), source="polyglot (embedded)"))
+    named = plans.target(
+        dataclasses.replace(made_up_plan.model(), source="polyglot (embedded)")
+    )
     assert named.source is None
 
 
@@ -170,13 +149,13 @@ def test_what_is_no_plan_at_all_is_refused(tmp_path):
 
 
 def of_another(**changes):
-    plan = made_up_plan.plan(model())
+    plan = made_up_plan.plan(made_up_plan.model())
     return dataclasses.replace(plan, model=dataclasses.replace(plan.model, **changes))
 
 
 def test_plans_for_another_model_are_refused():
-    plans.check(made_up_plan.plan(model()), model())
-    hashes = plans.target(model()).hashes
+    plans.check(made_up_plan.plan(made_up_plan.model()), made_up_plan.model())
+    hashes = plans.target(made_up_plan.model()).hashes
     for changes, expected in (
         ({"architecture": "llama"}, "architecture is llama, that of .* is gpt2"),
         ({"n_layers": 4}, "number of layers is 4, that of .* is 3"),
@@ -185,23 +164,24 @@ def test_plans_for_another_model_are_refused():
         ({"source": None, "n_layers": 4}, r"another model \(polyglot \(embedded\)\)"),
     ):
         with pytest.raises(ValueError, match=expected):
-            plans.check(of_another(**changes), model())
+            plans.check(of_another(**changes), made_up_plan.model())
 
 
 def test_plans_that_do_not_fit_their_model_are_refused():
-    unknown = made_up_plan.plan(model(), exceptions={"h.0.mlp.c_proj": 1})
+    unknown = made_up_plan.plan(made_up_plan.model(), exceptions={"h.0.mlp.c_proj": 1})
     with pytest.raises(ValueError, match=r"no module h\.0\.mlp\.c_proj; .* such as tr"):
-        plans.check(unknown, model())
+        plans.check(unknown, made_up_plan.model())
     half = made_up_plan.plan(
-        model(), quantizers=(Quantizer(include=("head",)), Quantizer())
+        made_up_plan.model(), quantizers=(Quantizer(include=("head",)), Quantizer())
     )
     with pytest.raises(ValueError, match="are one tensor; include both"):
-        plans.check(half, model())
+        plans.check(half, made_up_plan.model())
     few = made_up_plan.plan(
-        model(), quantizers=(Quantizer(granularity="group", group_size=0), Quantizer())
+        made_up_plan.model(),
+        quantizers=(Quantizer(granularity="group", group_size=0), Quantizer()),
     )
     with pytest.raises(ValueError, match="group"):
-        plans.check(few, model())
+        plans.check(few, made_up_plan.model())
 
 
 def test_every_field_of_a_quantizer_is_kept():
