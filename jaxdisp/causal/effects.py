@@ -86,6 +86,53 @@ def effects(posterior: Posterior) -> Effects:
     return Effects(draws={name: found[name] for name in order}, unit=unit)
 
 
+def set_to(
+    posterior: Posterior, values: Float[np.ndarray, " value"], *, most: int
+) -> Float[np.ndarray, "value draw"]:
+    """Computes D when T is set to some values, draw by draw.
+
+    Definition: D of a typical language in the median of the noise, covariates at their
+    means, under do(T = t); under a log or reciprocal link the median of D.
+
+    Args:
+        posterior: draws.
+        values: of T, in its units.
+        most: how many draws, at equal distances among all.
+
+    Reference: Pearl 2009, Causality, definition 3.2.1; Robins 1986, Mathematical
+        Modelling 7 (g-computation).
+    """
+    design = posterior.design
+    location, scale = design.scales.location, design.scales.scale
+    linear = design.specification.link == "linear"
+    standard = ((values if linear else np.log(values)) - location["T"]) / scale["T"]
+    worlds = _Worlds(design=_typical(design))
+    rows = len(worlds.design.units.language)
+    number = posterior.walk.energy.size
+    chosen = np.arange(0, number, -(-number // most))
+
+    @jax.jit
+    def each(parameters: Any, at: Array) -> Array:
+        def one(own: Any, t: Array) -> Array:
+            made = worlds.run(own, {"T": jnp.full(rows, t)})["D"]
+            level = made * scale["D"] + location["D"]
+            return jnp.mean(level if linear else jnp.exp(level))
+
+        over_draws = jax.vmap(one, in_axes=(0, None))
+        return jax.vmap(over_draws, in_axes=(None, 0))(parameters, at)
+
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        drawn = {
+            name: jnp.asarray(x.reshape(number, *x.shape[2:])[chosen])
+            for name, x in _parameters(posterior).items()
+        }
+        return np.asarray(each(drawn, jnp.asarray(standard)))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Worlds:
     """Runs of the structural model in which nodes are set."""

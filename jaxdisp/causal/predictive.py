@@ -88,12 +88,7 @@ def check(
     Reference: Gelman, Meng and Stern 1996, Statistica Sinica 6, 733-807 (posterior
         predictive checks).
     """
-    missing = [node for node in NODES if node not in posterior.design.nodes]
-    if missing:
-        raise ValueError(
-            f"{', '.join(missing)} has no equation and cannot be replicated; fit with "
-            "roots=True"
-        )
+    _check_equations(posterior)
     implied = graphs.implied_independences(posterior.graph)
     if not implied:
         return ()
@@ -135,6 +130,37 @@ def check(
         )
         for i, (x, y, given) in enumerate(implied)
     )
+
+
+def replicas(
+    posterior: Posterior, *, key: PRNGKeyArray, number: int = REPLICAS
+) -> list[dict[str, Float[np.ndarray, " row"]]]:
+    """Replicates data sets from a posterior, in standard units.
+
+    Definition: each from a draw of its own, at equal distances among all draws, with
+    the covariates and languages of the data.
+
+    Args:
+        posterior: of a model, the roots among its equations.
+        key: of the replicas.
+        number: how many.
+
+    Raises:
+        ValueError: if a node has no equation, so that it cannot be replicated.
+
+    Reference: Gelman, Meng and Stern 1996, Statistica Sinica 6, 733-807.
+    """
+    _check_equations(posterior)
+    return _replicas(posterior, key, number)
+
+
+def _check_equations(posterior: Posterior) -> None:
+    missing = [node for node in NODES if node not in posterior.design.nodes]
+    if missing:
+        raise ValueError(
+            f"{', '.join(missing)} has no equation and cannot be replicated; fit with "
+            "roots=True"
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

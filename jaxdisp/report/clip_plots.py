@@ -9,12 +9,23 @@ import matplotlib.ticker
 import numpy as np
 
 from jaxdisp.quant.laws import Family
-from jaxdisp.report import law_thresholds
+from jaxdisp.report import drawing, law_thresholds, tables
 from jaxdisp.report.clip_tables import SHORT
 from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
 from jaxdisp.report.illustration import Illustration
 
-GREEN = "#4b8b3b"
+LOOKS = {
+    "absmax": (RED, "o"),
+    "percentile": (GREY, "^"),
+    "aciq_gaussian": (GREY, "v"),
+    "aciq_laplace": (GREY, "s"),
+    "exact": ("black", "*"),
+    "average": (BLUE, "D"),
+    "minimax": (BLUE, "P"),
+}
+"""Colour and mark by rule: nothing clipped, by weights alone, by activations."""
+OTHERS = "Xdph8<>"
+"""Marks of rules that have none of their own."""
 
 
 def of_law(found: dict[str, Any]) -> list[Illustration]:
@@ -31,8 +42,11 @@ def of_law(found: dict[str, Any]) -> list[Illustration]:
             name="error_by_threshold",
             section="clipping",
             title="Error by threshold",
-            alt=f"Error of {bits} bits of the {law} law by threshold, parted into "
-            "clipping and rounding.",
+            alt=f"Error of {bits} bits of the {law.replace('_', ' ')} law by "
+            "threshold, parted into clipping and rounding: least at "
+            f"{found['in_standard_deviations']['exact_symmetric']:.3f} standard "
+            f"deviations, where it is {100 * found['errors']['symmetric']:.3g} % of "
+            "the variance.",
             tables=(),
             figure=error_figure(found),
         ),
@@ -40,7 +54,10 @@ def of_law(found: dict[str, Any]) -> list[Illustration]:
             name="threshold_by_kurtosis",
             section="clipping",
             title="Threshold by kurtosis",
-            alt=f"Thresholds of least error at {bits} bits by excess kurtosis.",
+            alt=f"Thresholds of least error at {bits} bits by excess kurtosis, of "
+            "three families; this law's is "
+            f"{found['in_standard_deviations']['exact_symmetric']:.2f} standard "
+            f"deviations at {found['excess_kurtosis']:.2f}.",
             tables=(),
             figure=kurtosis_figure(bits),
         ),
@@ -64,8 +81,7 @@ def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
                 name="threshold_by_kurtosis",
                 section="clipping",
                 title="Threshold by kurtosis, matrix by matrix",
-                alt=f"Thresholds of {len(found['matrices'])} matrices at {bits} bits "
-                "by excess kurtosis, beside those of laws.",
+                alt=_matrices_in_words(found["matrices"], bits),
                 tables=("clipping_matrices",),
                 figure=kurtosis_figure(bits, found["matrices"], title=title),
             )
@@ -76,8 +92,7 @@ def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
                 name="clipping",
                 section="clipping",
                 title="What clipping changes",
-                alt=f"Losses by language and clipping rule. "
-                f"{found['clipping']['verdict']}",
+                alt=_comparison_in_words(found["clipping"]),
                 tables=("clipping", "clipping_differences"),
                 figure=comparison_figure(found["clipping"], title=title),
             )
@@ -109,9 +124,10 @@ def error_figure(found: dict[str, Any]) -> matplotlib.figure.Figure:
             f" {best:.3f}", (best, 1), xycoords=("data", "axes fraction"), va="top"
         )
         axes.set_yscale("log")
+        drawing.plain_numbers(axes.yaxis)
         least = float(np.min(curve["error"]))
         axes.set_ylim(least / 30, min(1.0, 40 * least))
-        axes.set_xlabel("threshold (standard deviations)")
+        axes.set_xlabel("threshold (standard deviations; exact, so no interval)")
         axes.set_ylabel("mean squared error (variance of the law)")
         name = found["law"].replace("_", " ")
         axes.set_title(f"{name} law, {found['bits']} bits, symmetric grid", fontsize=9)
@@ -138,9 +154,10 @@ def kurtosis_figure(
         kurtosis = curves["kurtosis"]
         for name, colour, label in (
             ("generalised_gaussian", BLUE, "generalised Gaussian law"),
-            ("student_t", GREEN, "Student-t law"),
+            ("student_t", GREY, "Student-t law"),
         ):
-            axes.plot(kurtosis, curves[name], color=colour, label=label)
+            style = "-." if colour == GREY else "-"
+            axes.plot(kurtosis, curves[name], style, color=colour, label=label)
         axes.plot(
             kurtosis,
             curves["logarithmic"],
@@ -164,7 +181,9 @@ def kurtosis_figure(
         axes.minorticks_off()
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
-        axes.set_xlabel("excess kurtosis")
+        axes.set_xlabel(
+            "excess kurtosis (no intervals: laws, and matrices as they are)"
+        )
         axes.set_ylabel("best threshold (standard deviations)")
         axes.set_title(title or f"{bits} bits, symmetric grid", fontsize=9)
         axes.legend(frameon=False)
@@ -188,8 +207,8 @@ def comparison_figure(
         key=lambda name: -rows["absmax", name]["d_sent"],
     )
     rules = compared["rules"]
-    markers = dict(zip(rules, "o^vs*DPXd", strict=False))
-    colours = mpl.colormaps["tab10"]
+    spare = ((GREY, mark) for mark in OTHERS)
+    looks = {rule: LOOKS.get(rule) or next(spare) for rule in rules}
     with mpl.rc_context(SETTINGS):
         figure = matplotlib.figure.Figure(
             figsize=(9, 0.36 * len(languages) + 1.6), layout="constrained"
@@ -205,11 +224,9 @@ def comparison_figure(
                 for end in ("low", "high")
             )
             at = places + 0.7 * (0.5 - (number + 0.5) / len(rules))
-            colour = colours(number)
+            colour, mark = looks[rule]
             axes[0].hlines(at, low, high, color=colour, lw=0.8)
-            axes[0].plot(
-                values, at, markers[rule], color=colour, ms=4, label=SHORT[rule]
-            )
+            axes[0].plot(values, at, mark, color=colour, ms=4, label=SHORT[rule])
         _differences(axes[1], compared, languages, places)
         axes[0].set_yticks(places, languages)
         axes[0].axvline(0, color="black", lw=0.8)
@@ -240,6 +257,32 @@ def _differences(
             for key in ("effect", "effect_low", "effect_high")
         )
         axes.hlines(at, low, high, color=colour, lw=1)
-        axes.plot(effect, at, "o", color=colour, ms=3, label=f"minimax minus {against}")
+        mark = "o" if number == 0 else "s"
+        style: Any = {"color": colour, "ms": 3.5, "label": f"minimax minus {against}"}
+        axes.plot(effect, at, mark, **style)
     axes.axvline(0, color="black", lw=0.8)
-    axes.set_xlabel("paired difference (nats per sentence)")
+    axes.set_xlabel("paired difference (nats per sentence, 95 %)")
+
+
+def _matrices_in_words(matrices: Sequence[dict[str, Any]], bits: int) -> str:
+    best = [row["threshold"]["exact"] for row in matrices]
+    kurtosis = [row["kurtosis"] for row in matrices]
+    return (
+        f"Exact thresholds of {len(matrices)} matrices at {bits} bits, {min(best):.2f} "
+        f"to {max(best):.2f} standard deviations, at excess kurtoses of "
+        f"{min(kurtosis):.2f} to {max(kurtosis):.2f}, beside the curves of two laws "
+        "and the notes' logarithm."
+    )
+
+
+def _comparison_in_words(compared: dict[str, Any]) -> str:
+    means = {row["rule"]: row for row in compared["disparity"]}
+    said = [
+        f"{SHORT[rule]} {tables.with_bounds(means[rule], 'mean', 2)}"
+        for rule in compared["rules"]
+        if rule in means
+    ]
+    return (
+        "Losses by language and clipping rule with 95 % intervals; means over "
+        f"languages, in nats per sentence: {', '.join(said)}."
+    )

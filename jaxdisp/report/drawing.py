@@ -1,8 +1,9 @@
 """How figures look, and their files: the same bytes for the same figure."""
 
+import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import matplotlib as mpl
@@ -10,7 +11,6 @@ import matplotlib.axes
 import matplotlib.axis
 import matplotlib.figure
 import matplotlib.ticker
-import matplotlib.transforms
 import numpy as np
 
 BLUE, RED, GREY = "#2b6a99", "#b5432a", "#777777"
@@ -46,6 +46,8 @@ LABEL = 7.0
 """Points of the letters that name points."""
 LETTER, LINE = 0.62, 1.15
 """Width and height of a letter, in its size."""
+MARK = 5.0
+"""Points that the mark of a point takes."""
 
 
 def drawn(name: str, figure: matplotlib.figure.Figure) -> dict[str, bytes]:
@@ -61,9 +63,7 @@ def drawn(name: str, figure: matplotlib.figure.Figure) -> dict[str, bytes]:
     Reference: our own definition.
     """
     files = {}
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        # SVG has the letters as text, whatever script; PNG those of its one font
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    with mpl.rc_context(SETTINGS), _any_script():
         settled(figure)
         for kind, metadata in KINDS.items():
             buffer = io.BytesIO()
@@ -80,10 +80,23 @@ def settled(figure: matplotlib.figure.Figure) -> None:
 
     Reference: our own definition.
     """
+    _lay_out(figure)
+    figure.set_layout_engine("none")
+
+
+def _lay_out(figure: matplotlib.figure.Figure) -> None:
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.execute(figure)
-        figure.set_layout_engine("none")
+        with _any_script():
+            engine.execute(figure)
+
+
+@contextlib.contextmanager
+def _any_script() -> Iterator[None]:
+    """SVG has letters as text, whatever script; PNG and PDF those of their one font."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
 
 
 def plain_numbers(axis: matplotlib.axis.Axis, subs: Sequence[float] = (1.0,)) -> None:
@@ -115,7 +128,7 @@ def name_points(
         axes: with the points.
         x: of the points.
         y: of the points.
-        names: of the points.
+        names: of the points; nothing is written where it is empty.
 
     Returns:
         How many points had no place for their name.
@@ -123,39 +136,41 @@ def name_points(
     Reference: our own definition.
     """
     figure = cast("matplotlib.figure.Figure", axes.figure)
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
+    _lay_out(figure)
     per_point = figure.dpi / 72
     points = np.column_stack([x, y]).astype(float)
     at = np.asarray(axes.transData.transform(points)) / per_point
     frame = np.array(axes.bbox.extents) / per_point
-    taken = [_box(place[0], place[1], 5.0, 5.0) for place in at]
+    taken = np.concatenate([at - MARK / 2, at + MARK / 2], axis=1)
     left_out = 0
-    for own, (place, name) in enumerate(zip(at, names, strict=True)):
-        width, height = LETTER * LABEL * len(name), LINE * LABEL
-        others = taken[:own] + taken[own + 1 :]
-        for dx, dy, far in _offsets(width, height):
-            box = _box(place[0] + dx, place[1] + dy, width, height)
-            if _inside(box, frame) and not any(_overlap(box, each) for each in others):
-                _annotate(axes, (x[own], y[own]), (dx, dy), name, far=far)
-                taken.append(box)
-                break
-        else:
+    for own, name in enumerate(names):
+        if not name:
+            continue
+        size = np.array([LETTER * LABEL * len(name), LINE * LABEL])
+        offsets = _offsets(size[0], size[1])
+        centres = at[own] + offsets[:, :2]
+        boxes = np.concatenate([centres - size / 2, centres + size / 2], axis=1)
+        free = _inside(boxes, frame) & ~_hits(boxes, np.delete(taken, own, axis=0))
+        if not free.any():
             left_out += 1
+            continue
+        place = int(np.argmax(free))
+        dx, dy, far = offsets[place].tolist()
+        _annotate(axes, (x[own], y[own]), (dx, dy), name, far=far > 0)
+        taken = np.concatenate([taken, boxes[place : place + 1]])
     return left_out
 
 
-def _offsets(width: float, height: float) -> list[tuple[float, float, bool]]:
-    """Centres of names, from their points; whether so far that a line is needed."""
+def _offsets(width: float, height: float) -> np.ndarray:
+    """Centres of names, from their points, and 1 if so far that a line is needed."""
     found = []
-    for gap, far in ((3.5, False), (11.0, True), (19.0, True)):
+    for gap, far in ((3.5, 0.0), (11.0, 1.0), (19.0, 1.0)):
         beside, above = width / 2 + gap, height / 2 + gap - 1
         slant = width / 2 + 0.6 * gap, height / 2 + 0.4 * gap
-        found += [(beside, 0.0), (-beside, 0.0), (0.0, above), (0.0, -above)]
-        found += [(i * slant[0], j * slant[1]) for i in (1, -1) for j in (1, -1)]
-        found[-8:] = [(dx, dy, far) for dx, dy in found[-8:]]
-    return found
+        found += [(beside, 0.0, far), (-beside, 0.0, far)]
+        found += [(0.0, above, far), (0.0, -above, far)]
+        found += [(i * slant[0], j * slant[1], far) for i in (1, -1) for j in (1, -1)]
+    return np.array(found)
 
 
 def _annotate(
@@ -180,13 +195,12 @@ def _annotate(
     text.set_in_layout(False)
 
 
-def _box(x: float, y: float, width: float, height: float) -> np.ndarray:
-    return np.array([x - width / 2, y - height / 2, x + width / 2, y + height / 2])
+def _inside(boxes: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    return np.all(boxes[:, :2] >= frame[:2], 1) & np.all(boxes[:, 2:] <= frame[2:], 1)
 
 
-def _inside(box: np.ndarray, frame: np.ndarray) -> bool:
-    return bool(np.all(box[:2] >= frame[:2]) and np.all(box[2:] <= frame[2:]))
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool(np.all(one[:2] < other[2:]) and np.all(other[:2] < one[2:]))
+def _hits(boxes: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Which boxes overlap one that is taken."""
+    starts, ends = boxes[:, None, :2], boxes[:, None, 2:]
+    over = (starts < taken[None, :, 2:]) & (taken[None, :, :2] < ends)
+    return np.any(np.all(over, axis=2), axis=1)

@@ -12,7 +12,15 @@ from jaxdisp.measure import corpus as corpora
 from jaxdisp.measure.cube import Evaluation
 from jaxdisp.measure.survey import Survey, survey
 from jaxdisp.models.model import count_parameters
-from jaxdisp.report import clip_matrices, clipping, files, results, runs, searching
+from jaxdisp.report import (
+    clip_matrices,
+    clipping,
+    files,
+    results,
+    runs,
+    searching,
+    weight_rows,
+)
 from jaxdisp.report.causes import job as causes_job
 from jaxdisp.report.claims import job as claims_job
 from jaxdisp.report.hypotheses import job
@@ -90,11 +98,7 @@ def execute(
     found |= _measured(settings, inputs, run, advance)
     if inputs.searched is not None:
         wanted = _to_plan(settings, inputs, inputs.searched)
-        # a search has measured every set on all of its text
-        told = advance if settings.command == "run" else int
-        searched, plan_of = _searched(wanted, run, advance, told, evaluate=evaluate)
-        found |= {"search": searched} if in_parts else searched
-        found |= plan_of
+        found |= _searched(settings, wanted, run, advance, evaluate=evaluate)
     if inputs.compared is not None:
         found |= _clipped(settings, inputs.compared, run, advance)
     if inputs.examined is not None:
@@ -224,13 +228,13 @@ def _measured(
 
 
 def _searched(
+    settings: Settings,
     wanted: plan_job.Inputs,
     run: runs.Run | None,
     advance: Advance,
-    told: Advance,
     *,
     evaluate: bool,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> dict[str, Any]:
     """Results of a search, and the plan that it leads to, if it does."""
     with searching.opened(_directory(run)) as kept:
         asked, known = searching.explore(wanted.searched, kept, advance)
@@ -239,9 +243,12 @@ def _searched(
         losses = searching.evaluate(made, kept, advance, shard)
         if asked.shard[1] > 1:
             cells = searching.count_cells(made, losses)
-            return {"shard": list(asked.shard), "cells": cells}, {}
+            return {"shard": list(asked.shard), "cells": cells}
         found = searching.results(asked, made, losses) | known
-        return found, plan_job.results(wanted, found, kept, told, evaluate=evaluate)
+        # a search by itself has measured every set on all of its text
+        told = advance if settings.command == "run" else int
+        planned = plan_job.results(wanted, found, kept, told, evaluate=evaluate)
+    return ({"search": found} if settings.command in IN_PARTS else found) | planned
 
 
 def _to_plan(
@@ -263,7 +270,8 @@ def _clipped(
     advance: Advance,
 ) -> dict[str, Any]:
     solved = clipping.solve(inputs, advance)
-    found: dict[str, Any] = {}
+    rounded = weight_rows.weight_rows(inputs.model, inputs.quantizer)
+    found: dict[str, Any] = {"weights": rounded}
     if settings.command == "clip":
         found["matrices"] = clip_matrices.matrix_rows(inputs, solved, advance)
         found["effective_kurtosis"] = clip_matrices.kurtosis_rows(inputs, solved)

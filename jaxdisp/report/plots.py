@@ -18,6 +18,7 @@ from jaxdisp.report.figures import (
     power,
     spread,
     tail,
+    weights,
 )
 from jaxdisp.report.hypotheses import figures as hypotheses_figures
 from jaxdisp.report.illustration import Illustration
@@ -45,6 +46,7 @@ def illustrations(found: dict[str, Any]) -> list[Illustration]:
         *bits.illustrations(found),
         *spread.illustrations(found, title=title),
         *tail.illustrations(found, title=title),
+        *weights.illustrations(found, title=title),
         *clip_plots.illustrations(found, title=title),
     ]
     if (searched := part(found, "search")) is not None:
@@ -69,6 +71,6 @@ def tables(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     if "law" in found or "data" in found:
         return {}
     made: dict[str, list[dict[str, Any]]] = {}
-    for module in (fertility, spread, tail, bound, power):
+    for module in (fertility, spread, tail, weights, bound, power):
         made |= module.tables(found)
     return {name: rows for name, rows in made.items() if rows}

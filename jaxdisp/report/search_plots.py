@@ -8,11 +8,12 @@ import matplotlib as mpl
 import matplotlib.axes
 import matplotlib.figure
 import matplotlib.image
+import matplotlib.ticker
 import numpy as np
 from jaxtyping import Float
 
 from jaxdisp.report import search_ranks, search_tables, tables
-from jaxdisp.report.drawing import BLUE, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, ON_CELLS, RED, SETTINGS, WIDEST
 from jaxdisp.report.illustration import Illustration
 from jaxdisp.report.search_ranks import FEW, MANY, PALE
 
@@ -21,7 +22,6 @@ BEST = 50
 LISTED = 10
 PANELS = {"mean": "mean loss", "worst": "worst language", "disparity": "disparity"}
 DISPARITIES = {"max_min": "worst minus best", "difference": "low minus high resource"}
-DOT = {"marker": "o", "mfc": "white", "mec": "black", "mew": 0.6, "ls": "none"}
 
 
 def rank_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Figure:
@@ -38,7 +38,7 @@ def rank_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Figur
     rows = [row for row in found["sets"] if row["rank"]]
     many = len(rows) > MANY
     with mpl.rc_context(SETTINGS):
-        size = (9.5 if many else 8, 4.6)
+        size = (WIDEST if many else 8, 4.6)
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
         panels = figure.subplots(1, 2 if many else 1, squeeze=False)[0]
         search_ranks.draw(panels[0], found, rows)
@@ -72,7 +72,8 @@ def shapley_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Fi
         rows[0]["by_language"],
         key=lambda name: -sum(row["by_language"][name]["shapley"] for row in rows),
     )
-    size = max(6.5, 0.3 * len(rows) + 2), 0.24 * len(languages) + 4
+    width = min(WIDEST, max(6.5, 0.3 * len(rows) + 2))
+    size = width, 0.24 * len(languages) + 4
     with mpl.rc_context(SETTINGS):
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
         ratios = (1.6, 0.24 * len(languages) + 0.2)
@@ -116,9 +117,10 @@ def _layer_heat(
         if search_tables.excludes_zero(each["low"], each["high"])
     ]
     image = _coloured(axes, table)
-    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **DOT)
+    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **ON_CELLS)
     axes.set_yticks(range(len(languages)), languages)
-    axes.set_xticks(range(len(rows)), [str(row["layer"]) for row in rows])
+    every = range(0, len(rows), 1 + (len(rows) - 1) // 24)
+    axes.set_xticks(every, [str(rows[n]["layer"]) for n in every])
     axes.set_xlabel("layer (dot: 95 % interval excludes 0)")
     _scale(figure, axes, image, "nats saved per parallel sentence")
 
@@ -155,7 +157,7 @@ def interaction_figure(
     pairs = [row for row in rows if row["size"] == 2]
     triples = search_tables.largest([row for row in rows if row["size"] > 2])[:LISTED]
     n_layers = len(found["sets"][0]["assignment"])
-    side = max(4.4, 0.2 * n_layers + 1)
+    side = min(5.5, max(4.4, 0.2 * n_layers + 1))
     size = side + (3.4 if triples else 0), side + 0.9
     with mpl.rc_context(SETTINGS):
         figure = matplotlib.figure.Figure(figsize=size, layout="constrained")
@@ -185,7 +187,7 @@ def _pairs(
             clear += [(first, second), (second, first)]
     image = _coloured(axes, table)
     axes.set_facecolor("#e4e4e4")
-    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **DOT)
+    axes.plot([x for x, _ in clear], [y for _, y in clear], ms=3, **ON_CELLS)
     every = range(0, n_layers, 1 + (n_layers - 1) // 24)
     axes.set_xticks(every, [str(n) for n in every])
     axes.set_yticks(every, [str(n) for n in every])
@@ -227,7 +229,7 @@ def pareto_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Fig
     Reference: our own definition.
     """
     with mpl.rc_context(SETTINGS):
-        figure = matplotlib.figure.Figure(figsize=(10.5, 4.2), layout="constrained")
+        figure = matplotlib.figure.Figure(figsize=(WIDEST, 4.2), layout="constrained")
         panels = figure.subplots(1, 3)
         for axes, (name, label) in zip(panels, PANELS.items(), strict=True):
             _panel(axes, found, name)
@@ -235,8 +237,9 @@ def pareto_figure(found: dict[str, Any], *, title: str) -> matplotlib.figure.Fig
                 label = DISPARITIES.get(found["disparity_measure"], label)
             axes.set_title(label, fontsize=9)
             axes.set_xlabel("size (MB)")
+            axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
             _effective_bits(axes, found)
-        panels[0].set_ylabel("nats lost per parallel sentence")
+        panels[0].set_ylabel("nats lost per parallel sentence, 95 %")
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(
             handles,
@@ -269,7 +272,9 @@ def _panel(axes: matplotlib.axes.Axes, found: dict[str, Any], name: str) -> None
         lw=1,
         label="Pareto front",
     )
+    _intervals(axes, front, name, BLUE)
     bare = [found["unprotected"]]
+    _intervals(axes, bare, name, "black")
     at, value = _megabytes(bare), abs(search_tables.column(bare, name))
     axes.plot(at, value, "v", color="black", ms=6, label="unprotected")
     full = [found["full_bytes"] / 1e6]
@@ -278,9 +283,21 @@ def _panel(axes: matplotlib.axes.Axes, found: dict[str, Any], name: str) -> None
     if proposed is not None:
         label = f"proposed {search_tables.set_name(proposed)}"
         at, value = _megabytes([proposed]), abs(search_tables.column([proposed], name))
+        _intervals(axes, [proposed], name, RED)
         # hollow, since a dot of the front may lie below
         axes.plot(at, value, "D", color=RED, mfc="none", ms=6, mew=1.6, label=label)
     axes.axhline(0, color="black", lw=0.8, zorder=0)
+
+
+def _intervals(
+    axes: matplotlib.axes.Axes, rows: Sequence[dict[str, Any]], name: str, colour: str
+) -> None:
+    """Intervals; those of disparities with the sign with which they are drawn."""
+    sign = np.where(search_tables.column(rows, name) < 0, -1.0, 1.0)
+    low, high = (
+        sign * search_tables.column(rows, f"{name}_{e}") for e in ("low", "high")
+    )
+    axes.vlines(_megabytes(rows), low, high, color=colour, lw=1, alpha=0.7)
 
 
 def _megabytes(rows: Sequence[dict[str, Any]]) -> Float[np.ndarray, " row"]:
@@ -330,15 +347,15 @@ def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
             title="Sets of protected layers by rank",
             alt=f"{len(found['sets'])} sets by rank; the first protects "
             f"{search_tables.in_braces(best)}, where the worst language loses "
-            f"{tables.with_bounds(best, 'worst', 2)} nats per sentence.",
+            f"{tables.with_bounds(best, 'worst', 2)} nats per sentence"
+            f"{_proposal(found)}.",
             tables=("sets",),
             figure=rank_figure(found, title=title),
         ),
         made(
             name="pareto",
             title="Bytes against losses",
-            alt="Sets by size against their worst and mean loss and their disparity, "
-            "with the front of those that no other beats.",
+            alt=_pareto_in_words(found),
             tables=("sets",),
             figure=pareto_figure(found, title=title),
         ),
@@ -369,3 +386,31 @@ def illustrations(found: dict[str, Any], *, title: str) -> list[Illustration]:
             )
         )
     return drawn
+
+
+def _proposal(found: dict[str, Any]) -> str:
+    proposed = search_tables.proposed_row(found)
+    if proposed is None or not proposed["rank"]:
+        return ""
+    others = len(found["sets"]) - 1
+    return (
+        f"; the proposed {search_tables.in_braces(proposed)} has rank "
+        f"{search_tables.place(proposed)}, before "
+        f"{1 + others - proposed['rank']} of {others} others"
+    )
+
+
+def _pareto_in_words(found: dict[str, Any]) -> str:
+    bare, best = found["unprotected"], found["sets"][0]
+    said = (
+        f"Sizes against losses in nats per sentence. Unprotected, "
+        f"{bare['bytes'] / 1e6:.1f} MB, the worst language loses "
+        f"{tables.with_bounds(bare, 'worst', 2)} and the mean is "
+        f"{tables.with_bounds(bare, 'mean', 2)}; "
+    )
+    return said + (
+        f"with {search_tables.in_braces(best)} kept, {best['bytes'] / 1e6:.1f} of "
+        f"{found['full_bytes'] / 1e6:.1f} MB, they are "
+        f"{tables.with_bounds(best, 'worst', 2)} and "
+        f"{tables.with_bounds(best, 'mean', 2)}."
+    )

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from jaxdisp.report import search_tables
 from jaxdisp.report.drawing import BLUE, GREY, RED
 
-PALE = "#b4b4b4"
-DARKER = {PALE: GREY, BLUE: "#153a57"}
+PALE = "#949494"
+DARKER = {PALE: GREY, BLUE: "black"}
 FEW = 24
 """Sets that are named one by one below their rank."""
 MANY = 500

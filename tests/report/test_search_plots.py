@@ -9,7 +9,7 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from jaxdisp.report import drawing, search_plots
+from jaxdisp.report import drawing, search_plots, search_ranks
 from tests.report import made_up_search
 
 SETS = {
@@ -48,7 +48,8 @@ def drawn(axes, shade):
     (line,) = [
         each
         for each in axes.lines
-        if colour(each) == shade and each.get_marker() not in ("None", "", None)
+        if colour(each) == matplotlib.colors.to_hex(shade)
+        and each.get_marker() not in ("None", "", None)
     ]
     return np.asarray(line.get_xydata())
 
@@ -109,7 +110,7 @@ def test_of_many_sets_a_band_shows_which_may_be_the_best():
     low, high = (found["sets"][4][f"worst_{end}"] for end in ("low", "high"))
     heights = band.get_paths()[1].vertices[:, 1]
     assert (heights.min(), heights.max()) == (low, high)
-    points = drawn(axes, "#153a57")
+    points = drawn(axes, search_ranks.DARKER[drawing.BLUE])
     assert points[:, 0].tolist() == [1, 2, 5]
     np.testing.assert_array_equal(
         drawn(axes, drawing.GREY)[:, 1],

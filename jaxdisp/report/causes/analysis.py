@@ -9,6 +9,7 @@ from jaxtyping import PRNGKeyArray
 from jaxdisp.causal import (
     assessment,
     comparison,
+    curves,
     diagnostics,
     effects,
     graph,
@@ -134,6 +135,7 @@ def analyse(
             "quantities": [dataclasses.asdict(each) for each in diagnosis.quantities],
         },
         "prior": prior_check.prior_check(found.design, key=keys[4]),
+        "curves": curves.curves(found, made, key=jax.random.fold_in(key, 6)),
         "sensitivity": assessed,
         "held_out": {
             "summaries": list(left.summaries),

@@ -126,7 +126,7 @@ def _arrow(axes: matplotlib.axes.Axes, name: str, row: dict[str, Any] | None) ->
         ha="center",
         va="center",
         fontsize=8,
-        color=colour if clear else "#555555",
+        color=colour if clear else GREY,
         bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.9},
         zorder=2,
     )

@@ -1,4 +1,4 @@
-"""The files of causes: every table as CSV, and four figures."""
+"""The files of causes: every table as CSV, and the figures."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,9 @@ import matplotlib.figure
 
 from jaxdisp.report import tables
 from jaxdisp.report.causes import (
+    curves_figure,
     effects_figure,
+    in_words,
     interventions_figure,
     predictions_figure,
     sensitivity_figure,
@@ -51,35 +53,62 @@ NESTED = {
     },
     "held_out": {"summaries": "held_out", "languages": "held_out_languages"},
     "diagnostics": {"quantities": "convergence"},
+    "curves": {
+        "densities": "effect_densities",
+        "do_curve": "do_curve",
+        "predictive": "predictive_check",
+    },
 }
 """Tables within parts of results, and the names of their files."""
 
 FIGURES: dict[str, Callable[[dict[str, Any]], matplotlib.figure.Figure | None]] = {
     "causes_effects": effects_figure.figure,
+    "causes_densities": curves_figure.densities,
+    "causes_do_curve": curves_figure.do_curve,
+    "causes_predictive": curves_figure.predictive,
     "causes_predicted_measured": predictions_figure.figure,
     "causes_interventions": interventions_figure.figure,
     "causes_sensitivity": sensitivity_figure.figure,
 }
-SHOWN = {
+SHOWN: dict[str, tuple[str, Callable[[dict[str, Any]], str], tuple[str, ...]]] = {
     "causes_effects": (
         "Fitted effects of tokenization, alignment and redundancy",
-        "Effects with their intervals, by path.",
+        in_words.effects,
         ("effects", "coefficients"),
+    ),
+    "causes_densities": (
+        "What the data add to the prior",
+        in_words.densities,
+        ("effect_densities", "effects"),
+    ),
+    "causes_do_curve": (
+        "What the fit says of setting the tokenization",
+        in_words.do_curve,
+        ("do_curve", "units"),
+    ),
+    "causes_predictive": (
+        "Whether the fit would make such data",
+        in_words.predictive,
+        ("predictive_check", "prior"),
     ),
     "causes_predicted_measured": (
         "What was predicted, and what was measured",
-        "Predicted beside measured changes, by intervention and language.",
+        in_words.predicted,
         ("predicted_measured_arrows", "predicted_measured_languages"),
     ),
     "causes_interventions": (
         "What interventions change",
-        "Changes by intervention, each less its placebo.",
+        in_words.interventions,
         ("interventions",),
     ),
     "causes_sensitivity": (
         "How strong a hidden cause would have to be",
-        "Effects by the strength of a hidden common cause.",
-        ("sensitivity_confounder", "sensitivity_levels"),
+        in_words.sensitivity,
+        (
+            "sensitivity_coefficients",
+            "sensitivity_confounder",
+            "sensitivity_least_confounder",
+        ),
     ),
 }
 """Title, description and tables of each figure."""
@@ -117,13 +146,13 @@ def illustrations(found: dict[str, Any]) -> list[Illustration]:
         figure = draw(found)
         if figure is None:
             continue
-        title, alt, shown = SHOWN[name]
+        title, in_words_of, shown = SHOWN[name]
         drawn.append(
             Illustration(
                 name=name,
                 section="causes",
                 title=title,
-                alt=alt,
+                alt=in_words_of(found),
                 tables=tuple(table for table in shown if table in written),
                 figure=figure,
             )

@@ -11,7 +11,7 @@ import matplotlib.ticker
 import numpy as np
 
 from jaxdisp.report.causes import answer, ways
-from jaxdisp.report.drawing import BLUE, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, RED, SETTINGS, SHADE, name_points
 
 Row = dict[str, Any]
 
@@ -41,11 +41,14 @@ def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
             figsize=(max(4.6, 3.0 * len(arrows)), 4.3), layout="constrained"
         )
         panels = drawn.subplots(1, len(arrows), squeeze=False)[0]
+        named = []
         for axes, arrow in zip(panels, arrows, strict=True):
             judged = f"{arrow['verdict']}: {arrow['reason']}"
             if answer.verdicts_refused(found):
                 judged = "verdict refused: the sampler's chains do not agree"
-            _panel(axes, arrow, _languages(beside["languages"], arrow), judged)
+            own = _languages(beside["languages"], arrow)
+            _panel(axes, arrow, own, judged)
+            named.append((axes, own))
         panels[0].set_ylabel("measured change of D (nats per sentence)")
         drawn.legend(
             handles=_marks(), loc="outside lower center", ncols=2, frameon=False
@@ -54,7 +57,19 @@ def figure(found: dict[str, Any]) -> matplotlib.figure.Figure | None:
             "Was it predicted? Change of D when a variable is set on the model itself",
             fontsize=10,
         )
+        for axes, own in named:
+            _name(axes, own)
     return drawn
+
+
+def _name(axes: matplotlib.axes.Axes, rows: list[Row]) -> None:
+    """Names of languages that were predicted wrongly, where there is place."""
+    name_points(
+        axes,
+        [row["predicted"] for row in rows],
+        [row["measured"] for row in rows],
+        ["" if row["covered"] else row["language"] for row in rows],
+    )
 
 
 def _languages(rows: list[Row], arrow: Row) -> list[Row]:
@@ -66,23 +81,11 @@ def _panel(
     axes: matplotlib.axes.Axes, arrow: Row, rows: list[Row], judged: str
 ) -> None:
     ordered = sorted(rows, key=lambda row: row["measured"])
-    for place, row in enumerate(ordered):
+    for row in ordered:
         colour = BLUE if row["covered"] else RED
         _cross(axes, row, colour=colour, lw=0.8, alpha=0.45)
         mark = "o" if row["covered"] else "^"
         axes.plot(row["predicted"], row["measured"], mark, color=colour, ms=4.5)
-        if not row["covered"]:
-            axes.annotate(
-                row["language"],
-                (row["predicted"], row["measured"]),
-                # neighbours are named on opposite sides
-                xytext=(-5 if place % 2 else 5, 2),
-                ha="right" if place % 2 else "left",
-                textcoords="offset points",
-                fontsize=8,
-                color=RED,
-                zorder=6,
-            )
     _cross(axes, arrow, colour="black", lw=2.0, alpha=1.0)
     axes.plot(arrow["predicted"], arrow["measured"], "D", color="black", ms=7, zorder=5)
     _grounds(axes)
@@ -115,8 +118,8 @@ def _grounds(axes: matplotlib.axes.Axes) -> None:
     axes.set_ylim(bottom, top)
     ends = np.array([min(left, bottom), max(right, top)])
     axes.plot(ends, ends, "--", color="black", lw=1.1, zorder=2)
-    axes.fill_between([left, 0], 0, top, color="#eeeeee", lw=0, zorder=0)
-    axes.fill_between([0, right], bottom, 0, color="#eeeeee", lw=0, zorder=0)
+    axes.fill_between([left, 0], 0, top, zorder=0, **SHADE)
+    axes.fill_between([0, right], bottom, 0, zorder=0, **SHADE)
     axes.axhline(0, color="black", lw=0.6)
     axes.axvline(0, color="black", lw=0.6)
 

@@ -8,7 +8,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, ON_CELLS, RED, SETTINGS
 
 
 def figure(tables: dict[str, list[dict[str, Any]]]) -> matplotlib.figure.Figure:
@@ -49,9 +49,10 @@ def _matrix(
                 clear.append(place)
     limit = float(np.nanmax(np.abs(table))) or 1.0
     image = axes.imshow(table, cmap="RdBu_r", vmin=-limit, vmax=limit)
-    axes.plot([x for _, x in clear], [y for y, _ in clear], "k.", ms=3)
-    axes.set_xticks(range(n))
-    axes.set_yticks(range(n))
+    axes.plot([x for _, x in clear], [y for y, _ in clear], ms=3, **ON_CELLS)
+    every = range(0, n, 1 + (n - 1) // 16)
+    axes.set_xticks(every)
+    axes.set_yticks(every)
     axes.set_xlabel("layer (dot: 95 % interval excludes 0)")
     axes.set_ylabel("layer")
     drawn.colorbar(image, ax=axes, label="correlation of errors")

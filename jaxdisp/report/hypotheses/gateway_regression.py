@@ -7,7 +7,7 @@ import matplotlib.axes
 import matplotlib.figure
 import numpy as np
 
-from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS, plain_numbers
 
 
 def figure(tables: dict[str, list[dict[str, Any]]]) -> matplotlib.figure.Figure:
@@ -48,6 +48,7 @@ def _layers(
     axes.plot(places, predicted, "o", color=RED, ms=4, label="predicted by the others")
     if logged:
         axes.set_yscale("log")
+        plain_numbers(axes.yaxis, (1.0, 2.0, 5.0))
     flags = [
         "end" if row["boundary"] else "3/4" if row["bottleneck"] else "" for row in rows
     ]

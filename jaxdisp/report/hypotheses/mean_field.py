@@ -8,7 +8,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS, plain_numbers
 
 Rows = list[dict[str, Any]]
 
@@ -50,6 +50,7 @@ def figure(tables: dict[str, Rows]) -> matplotlib.figure.Figure:
             place.set_ylabel(label)
         for place in (axes[0, 0], axes[1, 0]):
             place.set_yscale("log")
+            plain_numbers(place.yaxis)
         plain = matplotlib.ticker.FormatStrFormatter("%g")
         axes[1, 0].yaxis.set_major_formatter(plain)
         axes[1, 0].yaxis.set_minor_formatter(plain)

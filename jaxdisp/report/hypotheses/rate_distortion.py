@@ -8,7 +8,7 @@ import matplotlib.figure
 import matplotlib.ticker
 import numpy as np
 
-from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS, plain_numbers
 
 COLOURS = {"loss": RED, "divergence": BLUE}
 NAMES = {"loss": "loss of the text", "divergence": "divergence of predictions"}
@@ -53,6 +53,7 @@ def _curves(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
             )
     _laws(axes, rows)
     axes.set_yscale("log")
+    plain_numbers(axes.yaxis)
     axes.set_xlabel("bits of a word\n(points below 0 are not drawn)")
     axes.set_ylabel("nats per sentence, one line or dot per language")
     axes.legend(frameon=False, fontsize=8)

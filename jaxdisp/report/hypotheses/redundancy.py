@@ -7,7 +7,7 @@ import matplotlib.axes
 import matplotlib.figure
 import numpy as np
 
-from jaxdisp.report.drawing import BLUE, GREY, RED, SETTINGS
+from jaxdisp.report.drawing import BLUE, GREY, INK, RED, SETTINGS, name_points
 
 
 def figure(tables: dict[str, list[dict[str, Any]]]) -> matplotlib.figure.Figure:
@@ -28,6 +28,7 @@ def figure(tables: dict[str, list[dict[str, Any]]]) -> matplotlib.figure.Figure:
         found.suptitle(
             "Redundancy of representations and what languages lose", fontsize=10
         )
+        _named(axes["L"], tables["languages"])
     return found
 
 
@@ -48,14 +49,6 @@ def _losses(
     )
     axes.vlines(bits, low, high, color=GREY, lw=0.8)
     axes.plot(bits, loss, "o", color=BLUE, ms=4)
-    for row, x, y in zip(known, bits, loss, strict=True):
-        axes.annotate(
-            row["language"],
-            (x, y),
-            xytext=(3, 2),
-            textcoords="offset points",
-            fontsize=7,
-        )
     line = np.linspace(bits.min(), bits.max(), 100)
     laws = {"1/R": (1 / line, 1 / bits), "4^-R": (4.0**-line, 4.0**-bits)}
     for shape, style in zip(shapes, ("-", "--"), strict=False):
@@ -72,6 +65,16 @@ def _losses(
     if shapes:
         axes.set_ylim(top=1.12 * float(high.max()))
         axes.legend(frameon=False, fontsize=8, loc="upper right")
+
+
+def _named(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
+    known = [row for row in rows if row.get("gaussian") is not None]
+    name_points(
+        axes,
+        [row["gaussian"] for row in known],
+        [row["degradation"] for row in known],
+        [row["language"] for row in known],
+    )
 
 
 def _correlations(axes: matplotlib.axes.Axes, rows: list[dict[str, Any]]) -> None:
@@ -117,6 +120,7 @@ def _agreement(
                 ha="center",
                 va="center",
                 fontsize=6,
+                color=INK,
             )
     axes.set_xticks(range(len(names)), names, rotation=90)
     axes.set_yticks(range(len(names)), names)

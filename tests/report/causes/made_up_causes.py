@@ -55,10 +55,33 @@ def fitted(total=-2.0, indirect=-0.5, half=0.25, problems=(), link="log"):
             ],
         },
         "prior": [{"node": "T", "median": 2.0, "low": 0.5, "high": 8.0, "below": 0.25}],
+        "curves": curves(),
         "sensitivity": sensitivity(arrows),
         "held_out": held_out(),
         "models": models(),
         "refused": [{"what": "front door", "reason": "no path"}],
+    }
+
+
+def curves():
+    """Densities of two effects, D at three T, and two quantiles of each node."""
+    return {
+        "densities": [
+            {"effect": effect, "of": of, "value": float(at), "density": height / 8}
+            for effect in ("total", "natural_direct")
+            for of, height in (("posterior", 4.0), ("prior", 1.0))
+            for at in (-3, -2, -1)
+        ],
+        "do_curve": [
+            {"T": at, "median": 4 - at, "low": 3 - at, "high": 5 - at}
+            for at in (0.5, 1.0, 1.5)
+        ],
+        "predictive": [
+            {"node": node, "level": level, "observed": 4 * level}
+            | {"median": 4 * level, "low": 4 * level - 1, "high": 5 * level}
+            for node in "TARD"
+            for level in (0.25, 0.75)
+        ],
     }
 
 

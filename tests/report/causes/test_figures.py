@@ -17,11 +17,16 @@ from jaxdisp.report.causes import (
 )
 from tests.report.causes import made_up_causes
 
-DRAWN = {
+OF_FIT = {
     "causes_effects",
+    "causes_densities",
+    "causes_do_curve",
+    "causes_predictive",
+    "causes_sensitivity",
+}
+DRAWN = OF_FIT | {
     "causes_predicted_measured",
     "causes_interventions",
-    "causes_sensitivity",
 }
 
 
@@ -78,7 +83,7 @@ def test_what_is_nested_has_a_table_of_its_own(files):
     assert list(table(files, "dropped")["row"])[1] == "line 9: A is missing"
 
 
-def test_all_four_figures_are_drawn_the_same_each_time(files):
+def test_all_figures_are_drawn_the_same_each_time(files):
     assert names(files) == DRAWN
     again = everything()
     assert again == files
@@ -91,11 +96,11 @@ def test_all_four_figures_are_drawn_the_same_each_time(files):
     ("found", "drawn"),
     [
         ({}, set()),
-        (made_up_causes.fitted(), {"causes_effects", "causes_sensitivity"}),
+        (made_up_causes.fitted(), OF_FIT),
         (made_up_causes.carried_out(), {"causes_interventions"}),
         (made_up_causes.carried_out(("R",)), {"causes_interventions"}),
         (
-            made_up_causes.fitted() | {"sensitivity": {}, "effects": []},
+            made_up_causes.fitted() | {"sensitivity": {}, "effects": [], "curves": {}},
             set(),
         ),
     ],
