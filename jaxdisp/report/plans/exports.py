@@ -1,6 +1,7 @@
 """Exports: the recipes that toolkits read, made of a plan."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from jaxdisp.models.quantized import Quantizer
 from jaxdisp.report.plans import (
@@ -79,15 +80,15 @@ def export(plan: plans.Plan, model: skeleton.Skeleton, name: str) -> Exported:
             f"there is nothing to say to {name}: the plan keeps in full precision "
             "every module that it rounds"
         )
-    nearest = _nearest(tool, used)
+    nearby = nearest(name, used)
     for each in used:
-        remarks += toolkit.differences(each, nearest[each], name)
+        remarks += toolkit.differences(each, nearby[each], name)
     task = toolkit.Task(
         model=model.name,
         architecture=model.architecture.name,
         modules=found.modules,
         rounding={
-            module: None if each is None else plainly(nearest[each])
+            module: None if each is None else plainly(nearby[each])
             for module, each in sayable.items()
         },
         remarks=(),
@@ -109,12 +110,21 @@ def plainly(quantizer: Quantizer) -> Quantizer:
     return dataclasses.replace(quantizer, include=("matrices",))
 
 
-def _nearest(
-    tool: toolkit.Toolkit, used: list[Quantizer]
-) -> dict[Quantizer, Quantizer]:
-    if tool is transformers_config.TOOLKIT:  # where the method follows from all of them
+def nearest(name: str, used: Sequence[Quantizer]) -> dict[Quantizer, Quantizer]:
+    """Returns what a toolkit has for each of several quantizers.
+
+    Args:
+        name: of the toolkit.
+        used: the quantizers that modules are rounded by.
+
+    Raises:
+        ValueError: if the toolkit is not known, or has nothing of a word length.
+
+    Reference: our own definition.
+    """
+    if name == "transformers":  # where the method follows from all of them
         return transformers_config.settled(used)
-    return {each: tool.nearest(each) for each in used}
+    return {each: find(name).nearest(each) for each in used}
 
 
 def _sayable(
@@ -130,7 +140,7 @@ def _sayable(
     left = [
         each
         for each, quantizer in sayable.items()
-        if quantizer is not None and not _takes(found.modules[each], tool)
+        if quantizer is not None and not _takes(each, found, tool)
     ]
     if left:
         remarks.append(
@@ -141,5 +151,7 @@ def _sayable(
     return sayable, remarks
 
 
-def _takes(module: skeleton.Module, tool: toolkit.Toolkit) -> bool:
-    return module.kind in tool.kinds
+def _takes(name: str, found: spelled.Spelled, tool: toolkit.Toolkit) -> bool:
+    module = found.modules[name]
+    embedding = module if module.tied_to is None else found.modules[module.tied_to]
+    return module.kind in tool.kinds and embedding.kind in tool.kinds

@@ -1,8 +1,10 @@
 """Skeletons: the shape and the names of a model, without its weights."""
 
 import dataclasses
+import functools as ft
 import hashlib
 import pathlib
+import types
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -71,7 +73,8 @@ def open_skeleton(source: str | None, revision: str | None = None) -> Skeleton:
     )
 
 
-def modules(skeleton: Skeleton) -> dict[str, Module]:
+@ft.lru_cache(maxsize=4)
+def modules(skeleton: Skeleton) -> Mapping[str, Module]:
     """Lists the modules that a toolkit might round: matrices, embeddings, the head.
 
     Definition: those whose weights are matrices, in the order of the layers, then those
@@ -93,7 +96,7 @@ def modules(skeleton: Skeleton) -> dict[str, Module]:
         found.append(_tied_head(skeleton, found))
     outside = skeleton.config.n_layers
     found.sort(key=lambda each: outside if each.layer is None else each.layer)
-    return {each.name: each for each in found}
+    return types.MappingProxyType({each.name: each for each in found})
 
 
 def _module(name: str, tensor: decoder.Tensor, layer: int | None) -> Module:

@@ -8,6 +8,8 @@ from jaxdisp.report.plans import patterns, toolkit
 from jaxdisp.report.plans.toolkit import Found, Names, Task
 
 REGEX = "re:"
+WEIGHT = r"\.weight"
+"""The parameter is named, since the name of a module is taken for its bias, too."""
 BITS = range(2, 9)
 PLAIN = {"Int8WeightOnlyConfig": (8, -1), "Int4WeightOnlyConfig": (4, 128)}
 """Word length and group size of configurations that say no more."""
@@ -29,16 +31,11 @@ def notes(task: Task) -> tuple[str, ...]:
 
     Reference: `choose_qparams_affine` of torchao 0.18.
     """
-    found = [
+    return (
+        *toolkit.uneven(task),
         "the method is torchao: a symmetric grid of b bits has the step largest "
-        "magnitude / (2^(b-1) - 1/2)"
-    ]
-    if any(m.kind == "Conv1D" for each in task.rounded.values() for m in each):
-        found.append(
-            "transformers gives torchao only modules of torch's Linear: the Conv1D "
-            "modules named here stay as they are"
-        )
-    return (*toolkit.uneven(task), *found)
+        "magnitude / (2^(b-1) - 1/2)",
+    )
 
 
 def config(task: Task) -> dict[str, Any]:
@@ -47,10 +44,19 @@ def config(task: Task) -> dict[str, Any]:
     Args:
         task: how modules are rounded.
 
+    Raises:
+        ValueError: if modules are of a kind that torchao's weights do not work in.
+
     Reference: `FqnToConfig` and `config_to_dict` of torchao 0.18.
     """
+    if any(m.kind == "Conv1D" for each in task.rounded.values() for m in each):
+        raise ValueError(
+            "transformers rounds Conv1D modules, which this model has, with "
+            "bitsandbytes alone, to 8 bits all of them or to 4: weights of torchao do "
+            "not work in them; change the plan, or export it to another toolkit"
+        )
     names = {
-        f"{REGEX}{each}": _intx(quantizer)
+        f"{REGEX}{each}{WEIGHT}": _intx(quantizer)
         for quantizer, modules in task.rounded.items()
         for each in patterns.exactly(modules)
     }
@@ -145,7 +151,7 @@ def _is_kept(name: str, text: str, where: str) -> bool:
 def _matches(text: str, name: str, where: str) -> bool:
     if text.startswith(REGEX):
         pattern = patterns.compiled(text.removeprefix(REGEX), where)
-        return pattern.fullmatch(name) is not None
+        return any(pattern.fullmatch(x) for x in (name, f"{name}.weight"))
     return text == name or _is_kept(name, text, where)
 
 

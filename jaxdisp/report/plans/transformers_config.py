@@ -1,6 +1,7 @@
 """transformers: a `quantization_config` of bitsandbytes, or else of torchao."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from jaxdisp.models.quantized import Quantizer
@@ -38,7 +39,7 @@ def nearest(quantizer: Quantizer) -> Quantizer:
     return torchao.nearest(quantizer)
 
 
-def settled(quantizers: list[Quantizer]) -> dict[Quantizer, Quantizer]:
+def settled(quantizers: Sequence[Quantizer]) -> dict[Quantizer, Quantizer]:
     """Chooses the method, and returns what it has for each quantizer.
 
     Definition: bitsandbytes where all have 8 bits, or all have 4; else torchao.
