@@ -102,7 +102,7 @@ def counted(name: str | None, function: Callable[..., Any]) -> Callable[..., Any
     return inside
 
 
-def listen(event: str, seconds: float, **about: Any) -> None:
+def listen(event: str, duration_secs: float, **about: Any) -> None:
     """Notes what was compiled. A program from the cache is reported by both events."""
     if event not in (COMPILED, FETCHED) or not UNDER_WAY:
         return
@@ -110,15 +110,16 @@ def listen(event: str, seconds: float, **about: Any) -> None:
     program = PROGRAMS[UNDER_WAY[-1], str(about.get("fun_name"))]
     for spent in (STAGES[UNDER_WAY[-1]], program):
         spent.programs += sign
-        spent.compiling += sign * seconds
+        spent.compiling += sign * duration_secs
 
 
 def run(options: list[str]) -> None:
     """Runs the command, its parts counted."""
     with stage("imports"):
+        from jaxdisp import cli  # first, as it says how many threads NumPy has
+    with stage("imports"):
         import jax
 
-        from jaxdisp import cli
         from jaxdisp.report import files, jobs, runs, searching, settings
         from jaxdisp.report.causes import analysis
     jax.monitoring.register_event_duration_secs_listener(listen)

@@ -9,7 +9,7 @@ correction is somewhat too small; intervals have to come from texts left out.
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import special
 
 UNIT_ENTROPY = 0.5 * float(np.log(2 * np.pi * np.e))
@@ -20,7 +20,8 @@ ROUNDING = 1e-12
 
 
 def gaussian_entropy(
-    covariance: Float[np.ndarray, "*batch channel channel"], n: int | None = None
+    covariance: Float[np.ndarray, "*batch channel channel"],
+    n: int | Int[np.ndarray, "*batch"] | None = None,
 ) -> Float[np.ndarray, "*batch"]:
     """Finds the differential entropy of Gaussians, in nats.
 
@@ -31,7 +32,7 @@ def gaussian_entropy(
 
     Args:
         covariance: of the channels, in any unit.
-        n: how many independent tokens it was estimated from; None if it is known.
+        n: how many independent tokens each was estimated from; None if it is known.
 
     Raises:
         ValueError: if there are no more tokens than channels.
@@ -46,22 +47,27 @@ def gaussian_entropy(
     return np.asarray(channels * UNIT_ENTROPY + (size - bias) / 2)
 
 
-def _log_determinant_bias(channels: int, n: int | None) -> float:
+def _log_determinant_bias(
+    channels: int, n: int | Int[np.ndarray, "*batch"] | None
+) -> Float[np.ndarray, "*batch"]:
     """Expected logarithm of a sample's determinant over that of the truth."""
     if n is None:
-        return 0.0
-    if n <= channels:
+        return np.zeros(())
+    count = np.asarray(n)
+    if np.any(count <= channels):
         raise ValueError(
-            f"the entropy of {channels} channels needs more tokens than that, got {n}"
+            f"the entropy of {channels} channels needs more tokens than that, got "
+            f"{count.min()}"
         )
-    halves = (n - np.arange(1, channels + 1)) / 2
-    return float(np.sum(special.digamma(halves)) - channels * np.log((n - 1) / 2))
+    halves = (count[..., None] - np.arange(1, channels + 1)) / 2
+    expected = np.sum(special.digamma(halves), axis=-1)
+    return np.asarray(expected - channels * np.log((count - 1) / 2))
 
 
 def gaussian_information(
     covariance: Float[np.ndarray, "*batch channel channel"],
     first: int,
-    n: int | None = None,
+    n: int | Int[np.ndarray, "*batch"] | None = None,
 ) -> Float[np.ndarray, "*batch"]:
     """Finds the mutual information of two sets of channels, in nats.
 
@@ -74,7 +80,7 @@ def gaussian_information(
     Args:
         covariance: of X and Y together, those of X first.
         first: number of channels of X.
-        n: how many independent tokens it was estimated from; None if it is known.
+        n: how many independent tokens each was estimated from; None if it is known.
 
     Raises:
         ValueError: if X or Y has no channel, or there are no more tokens than channels.

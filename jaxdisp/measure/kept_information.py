@@ -134,37 +134,32 @@ def _one_layer(
     if count == 0:
         return np.nan, np.full(n_groups, np.nan), np.nan
     sizes = np.bincount(group, minlength=n_groups)
-    sums = np.stack([both[group == text].sum(axis=0) for text in range(n_groups)])
-    squares = np.stack(
-        [both[group == text].T @ both[group == text] for text in range(n_groups)]
-    )
-    left_out = [
-        _bits(
-            squares.sum(axis=0) - squares[text],
-            sums.sum(axis=0) - sums[text],
-            int(sizes.sum() - sizes[text]),
-        )
-        for text in range(n_groups)
-    ]
+    by_text = both[np.argsort(group, kind="stable")]
+    texts = np.split(by_text, np.cumsum(sizes)[:-1])
+    sums = np.stack([text.sum(axis=0) for text in texts])
+    squares = np.stack([text.T @ text for text in texts])
+    whole = squares.sum(axis=0), sums.sum(axis=0), sizes.sum()
     signal = np.var(both[:, :count], axis=0)
     noise = np.mean((both[:, :count] - both[:, count:]) ** 2, axis=0)
     return (
-        _bits(squares.sum(axis=0), sums.sum(axis=0), int(sizes.sum())),
-        np.array(left_out),
+        float(_bits(*whole)),
+        _bits(whole[0] - squares, whole[1] - sums, whole[2] - sizes),
         float(information.signal_information(signal, noise).mean() / np.log(2)),
     )
 
 
 def _bits(
-    squares: Float[np.ndarray, "channel channel"],
-    sums: Float[np.ndarray, " channel"],
-    n: int,
-) -> float:
+    squares: Float[np.ndarray, "*batch channel channel"],
+    sums: Float[np.ndarray, "*batch channel"],
+    sizes: np.integer | Int[np.ndarray, "*batch"],
+) -> Float[np.ndarray, "*batch"]:
     """Information of both halves of the channels per component, from sums over n."""
-    count = len(sums) // 2
-    covariance = (squares - np.outer(sums, sums) / n) / (n - 1)
+    count = sums.shape[-1] // 2
+    n = np.asarray(sizes)
+    centre = sums[..., :, None] * sums[..., None, :] / n[..., None, None]
+    covariance = (squares - centre) / (n - 1)[..., None, None]
     found = information.gaussian_information(covariance, count, n)
-    return float(found) / (count * np.log(2))
+    return np.asarray(found / (count * np.log(2)))
 
 
 def _moved(
