@@ -60,6 +60,25 @@ def test_losses_are_those_of_the_whole_model():
             assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
 
 
+def test_exceptions_that_say_the_same_change_nothing():
+    """So the engine of searches and the whole model predict the same."""
+    name = made_up_plan.matrices(tiny_sweep.model(), 2)[0]
+    found = []
+    with tiny_sweep.small_calls(tiny_sweep.TOKENS, shapes=1):
+        for exceptions in ({}, {name: 1}):
+            kept = store.open_store(None)
+            losses = predicted.evaluated(
+                tiny_sweep.model(),
+                tiny_sweep.corpus(),
+                plan(exceptions=exceptions),
+                kept,
+            )
+            store.close(kept)
+            found.append(np.asarray(losses.nll))
+    # the same programs on the same weights, but for the order of sums
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
 def test_measures_are_those_of_what_languages_lose():
     found = prediction()
     lost = {row["language"]: row["d_sent"] for row in found["languages"]}
