@@ -201,7 +201,7 @@ def _quantizer(
 
 
 TOOLKIT = Toolkit(
-    kinds=frozenset({"Linear", "Conv1D", "Embedding"}),
+    kinds=frozenset({"Linear", "Conv1D"}),
     nearest=nearest,
     notes=notes,
     write=write,
