@@ -17,10 +17,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 import typer.main
 
 from jaxdisp import cli
+from jaxdisp.measure import batches
 from tests import command_line, documented_inputs
 from tests.documented_blocks import Documented, commands
 
@@ -48,7 +50,7 @@ CHEAPER = {
     "hypotheses": f"{TINY} {FEW} --few-limit 4",
     "search": f"{TINY} {FEW}",
     "clip": f"{TINY} {FEW}",
-    "causal": f"{TINY} {FEW} --few-limit 4 --draws 200 --chains 2 --interventions R",
+    "causal": f"{TINY} {FEW} --few-limit 4 --draws 100 --chains 2 --interventions none",
     "intervene": f"{TINY} --languages en,he,sw --few-limit 4",
     "claims": f"{TINY} {FEW} --few-limit 4",
     "plan import": "--model MODEL",
@@ -270,7 +272,11 @@ def called(words, place):
     sys.argv = words
     os.chdir(place)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+            mock.patch.object(batches, "SHAPES", 1),  # as each is compiled
+        ):
             cli.main()
         code = 0
     except SystemExit as end:
