@@ -8,6 +8,7 @@ from jaxdisp.report.causes.answer import answer
 from jaxdisp.report.claims.lines import tally as claims_tally
 from jaxdisp.report.hypotheses.lines import after_correction, tally
 from jaxdisp.report.parts import part
+from jaxdisp.report.plans import lines as plan_lines
 
 Row = dict[str, Any]
 
@@ -198,6 +199,9 @@ def brief(found: Row) -> list[tuple[str, str]]:
     said = []
     if (searched := part(found, "search")) is not None and "sets" in searched:
         said.append(("search", _searched(searched)))
+    predicted = (part(found, "plan") or {}).get("predicted") or {}
+    if "worst" in predicted:
+        said.append(("plan", plan_lines.cost(predicted)))
     if "clipping" in found:
         said.append(("clipping", _clipped(found["clipping"])))
     if (examined := part(found, "hypotheses")) is not None:

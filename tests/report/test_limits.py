@@ -34,6 +34,8 @@ def said(results):
 def test_insufficient_evidence_names_the_languages():
     found_ = said(run())["Insufficient evidence"]
     assert found_.startswith("Of 3 languages 1 (en) have an interval that holds 0")
+    flagged = [row("sw", 9.0, flag="collapsed"), row("yo", -2.0, flag="improved")]
+    assert said(run(flagged))["Insufficient evidence"].startswith("None of 2")
     clear = said(run([row("sw", 3.0), row("yo", 2.0)]))["Insufficient evidence"]
     assert clear.startswith("None of 2 languages")
     without = said(run([row("sw", 3.0, None, "not above noise")]))

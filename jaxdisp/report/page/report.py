@@ -29,6 +29,7 @@ TITLES = {
 """Titles of pages, by command."""
 BRIEFLY = {
     "search": "Layers to protect:",
+    "plan": "The plan:",
     "clipping": "Clipping:",
     "hypotheses": "Experiments:",
     "causes": "Causes:",

@@ -18,6 +18,7 @@ from jaxdisp.report.page.blocks import (
     table,
 )
 from jaxdisp.report.parts import part
+from jaxdisp.report.plans import lines as plan_lines
 
 Row = dict[str, Any]
 
@@ -173,14 +174,16 @@ def _version(quantizer: Row) -> str:
 def _predicted(predicted: Row) -> list[Block]:
     columns: tuple[Column, ...] = (
         ("Language", "name"),
-        ("Lost per sentence (nats) [95 %]", "number"),
-        ("Loss per token (nats)", "number"),
+        ("Lost by the plan [95 %]", "number"),
+        ("Unprotected [95 %]", "number"),
+        ("Saved [95 %]", "number"),
+        ("Loss per token", "number"),
         ("In full precision", "number"),
     )
     rows = [
         (
             row["language"],
-            tables.with_bounds(row, "d_sent", 2),
+            *(_bounds(row, name) for name in ("d_sent", "unprotected_d_sent", "saved")),
             f"{row['loss_per_token']:.4f}",
             f"{row['full_per_token']:.4f}",
         )
@@ -188,7 +191,38 @@ def _predicted(predicted: Row) -> list[Block]:
     ]
     if not rows:
         return []
-    return [table("What the plan costs each language, measured", columns, rows)]
+    cost = plan_lines.cost(predicted) if "worst" in predicted else ""
+    caption = "What the plan costs each language (nats per sentence, and per token)"
+    return [Text(cost), *_levels(predicted), table(caption, columns, rows)]
+
+
+def _levels(predicted: Row) -> list[Block]:
+    """Level and disparity side by side, by the plan and without it."""
+    base = predicted.get("unprotected") or {}
+    measure = search_tables.OBJECTIVES.get(predicted.get("disparity_measure", ""), "")
+    names = {"mean": "mean", "worst": "worst language", "disparity": measure}
+    rows = [
+        (
+            title,
+            _bounds(predicted, name),
+            _bounds(base, name),
+            _bounds(predicted, f"saved_{name}"),
+        )
+        for name, title in names.items()
+        if title and name in predicted and f"{name}_low" in predicted
+    ]
+    columns: tuple[Column, ...] = (
+        ("Measure", "words"),
+        ("By the plan [95 %]", "number"),
+        ("Unprotected [95 %]", "number"),
+        ("Saved, paired [95 %]", "number"),
+    )
+    return [table("Level and disparity (nats per sentence)", columns, rows)]
+
+
+def _bounds(row: Row, name: str) -> str:
+    """An estimate with its interval; nothing where it was not measured."""
+    return tables.with_bounds(row, name, 2) if name in row else ""
 
 
 def clipping(found: Row, figures: Sequence[Figure]) -> Section | None:

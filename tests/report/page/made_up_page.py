@@ -121,12 +121,26 @@ def plan():
         "outside": 0,
         "exceptions": {"transformer.h.1.mlp.c_proj": 0},
         "chosen": {"by": "worst", "sentence": "Layer 0 is kept."},
-        "predicted": {
-            "languages": [
-                {"language": "ru", "loss_per_token": 2.5, "full_per_token": 2.25}
-                | bounds("d_sent", 1.0)
-            ]
-        },
+        "predicted": predicted(),
+    }
+
+
+def predicted():
+    of_language = bounds("d_sent", 1.0) | bounds("unprotected_d_sent", 3.0)
+    of_language |= bounds("saved", 2.0) | {"language": "ru"}
+    measures = bounds("mean", 0.5) | bounds("worst", 1.0) | bounds("disparity", 0.75)
+    base = bounds("mean", 2.0) | bounds("worst", 3.0) | bounds("disparity", 1.5)
+    named = {"worst_language": "ru", "disparity_measure": "difference"}
+    return {
+        "corpus": {"n_sentences": 8},
+        "languages": [of_language | {"loss_per_token": 2.5, "full_per_token": 2.25}],
+        **measures,
+        **bounds("saved_mean", 1.5),
+        **bounds("saved_worst", 2.125),
+        **named,
+        "bytes": 2_000_000,
+        "full_bytes": 4_000_000,
+        "unprotected": base | named | {"bytes": 1_000_000},
     }
 
 

@@ -27,6 +27,7 @@ class Parsed(html.parser.HTMLParser):
     def handle_endtag(self, tag):
         assert self._open[-1][0] == tag, (tag, self._open)
         self._open.pop()
+        self.text += " " if tag in ("td", "th") else ""
 
     def handle_data(self, data):
         self.text += data

@@ -87,6 +87,10 @@ def test_numbers_are_shown_with_intervals(page):
         "4.8 million parameters, 2 layers",
         "0 and 11 save together.",
         "Layer 0 is kept.",
+        "The plan: 2.0 MB, 1.0 MB with nothing protected, 4.0 MB in full precision. "
+        "The worst language, ru, loses 1.00 [0.75, 1.25] nats per sentence",
+        "worst language 1.00 [0.75, 1.25] 3.00 [2.75, 3.25] 2.12 [1.88, 2.38]",
+        "low minus high resource 0.75 [0.50, 1.00] 1.50 [1.25, 1.75] -",
         "jaxdisp run --corpus 'a directory' --limit 8",
         "61.5 seconds",
         "0123abcd",
