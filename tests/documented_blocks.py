@@ -89,11 +89,8 @@ def commands(page, text):
         if block.language not in SHELLS:
             continue
         prompt = "$ " if any(line.startswith("$ ") for line in block.lines) else ""
-        starts = [
-            number
-            for number, line in enumerate(block.lines)
-            if line.startswith(tuple(prompt + program for program in PROGRAMS))
-        ]
+        begin = (prompt,) if prompt else PROGRAMS
+        starts = [n for n, line in enumerate(block.lines) if line.startswith(begin)]
         for start, end in itertools.pairwise([*starts, len(block.lines)]):
             found.append(_command(page, block, prompt, start, end))
     return found

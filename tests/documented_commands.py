@@ -59,11 +59,11 @@ CHEAPER = {
 
 AS_IT_IS = {
     "clip": ("--law",),
-    "claims": ("--id", "--check", "--markdown", "--json"),
+    "claims": ("claims",),
     "causal": ("--data",),
     "run": ("--registered", "--print-config"),
 }
-"""Options with which a command is cheap, or takes no others; `--model` outdoes them."""
+"""Words with which a command is cheap, or takes no others; `--model` outdoes them."""
 
 RUN = f"jaxdisp run {CHEAPER['run']}"
 RUNS = {"three": f"{RUN} --bits 3"}
