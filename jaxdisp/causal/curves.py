@@ -130,7 +130,7 @@ def densities(after: Effects, before: Effects) -> Rows:
     return rows
 
 
-def _some(draws: Float[np.ndarray, "chain draw"]) -> Float[np.ndarray, " draw"]:
+def _some(draws: Float[np.ndarray, "chain draw"]) -> Float[np.ndarray, " kept"]:
     flat = draws.ravel()
     return flat[:: -(-len(flat) // MOST_DRAWS)]
 
