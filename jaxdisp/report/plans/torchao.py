@@ -140,7 +140,10 @@ def _rules(data: Any, where: str) -> dict[str, Any]:
     rules = found.get("fqn_to_config") or found.get("module_fqn_to_config")
     if not (isinstance(rules, dict) and rules):
         raise ValueError(f"{where}: FqnToConfig has no names")
-    return {text.removesuffix(".weight"): each for text, each in rules.items()}
+    return {
+        text if text.startswith(REGEX) else text.removesuffix(".weight"): each
+        for text, each in rules.items()
+    }
 
 
 def _is_kept(name: str, text: str, where: str) -> bool:
