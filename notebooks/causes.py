@@ -123,7 +123,7 @@ for row in of_degradation:
 axes.axline((0, 0), slope=1, color="black", ls="--", label="measured = predicted")
 axes.set_xlabel("predicted change of D (nats per sentence, 95 %)")
 axes.set_ylabel("measured change of D")
-axes.legend(frameon=False)
+_ = axes.legend(frameon=False)
 
 # %% [markdown]
 # What an honest reader may say: an arrow `holds` only where an effect was both

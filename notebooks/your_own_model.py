@@ -177,8 +177,9 @@ print(figures["degradation"].alt)
 display(figures["degradation"].figure)
 
 # %% [markdown]
-# Four texts are too few: intervals are wide, and in most rows hold 0. That is the
-# right answer for so little text, and no evidence that quantization is free.
+# Four texts are too few: intervals are wide and hold 0. That is the right answer for
+# so little text, and no evidence that quantization is free. `collapsed` says that the
+# rounded model predicts hardly better than chance, which random weights never did.
 # `jaxdisp power` says how many sentences it takes to see a difference of a given size.
 #
 # ## A plan, and the model that it makes

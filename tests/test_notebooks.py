@@ -94,7 +94,7 @@ def test_what_differs_between_machines_is_taken_out():
     cell.execution_count = 1
     cell.metadata = {"execution": {"iopub.execute_input": "2026-01-01T00:00:00Z"}}
     cell.outputs = [
-        {"output_type": "stream", "name": "stderr", "text": "/tmp/warned"},
+        {"output_type": "stream", "name": "stderr", "text": "a warning"},
         {"output_type": "stream", "name": "stdout", "text": "1"},
         {"output_type": "display_data", "data": {}, "metadata": {"needs": "this"}},
     ]
