@@ -118,6 +118,7 @@ def test_a_run_is_complete(settings, tmp_path):
         "report.html",
         "report.md",
         "card.md",
+        "plan.json",
         "tables/degradation.csv",
         "tables/sentences.csv",
         "tables/layers.csv",
@@ -139,6 +140,10 @@ def test_a_run_is_complete(settings, tmp_path):
         ),
     }
     assert json.loads(written["results.json"]) == found
+    assert json.loads(written["plan.json"]) == found["plan"]
+    assert found["plan"]["chosen"]["sentences"] == 3
+    assert found["plan"]["chosen"]["held_out"]["sentences"] == 5
+    assert found["plan"]["predicted"]["corpus"]["n_sentences"] == 8
     assert b"NaN" not in written["results.json"]
     assert found["schema_version"] == runs.SCHEMA_VERSION
     assert (found["n_sentences"], found["n_groups"]) == (8, 4)
