@@ -16,6 +16,7 @@ from jaxdisp.report import (
     clip_matrices,
     clipping,
     files,
+    heap,
     results,
     runs,
     searching,
@@ -236,6 +237,7 @@ def _searched(
     evaluate: bool,
 ) -> dict[str, Any]:
     """Results of a search, and the plan that it leads to, if it does."""
+    heap.give_back()
     with searching.opened(_directory(run)) as kept:
         asked, known = searching.explore(wanted.searched, kept, advance)
         made = searching.planned(asked)
@@ -269,7 +271,9 @@ def _clipped(
     run: runs.Run | None,
     advance: Advance,
 ) -> dict[str, Any]:
+    heap.give_back()
     solved = clipping.solve(inputs, advance)
+    heap.give_back()
     rounded = weight_rows.weight_rows(inputs.model, inputs.quantizer)
     found: dict[str, Any] = {"weights": rounded}
     if settings.command == "clip":

@@ -22,7 +22,7 @@ from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.readings import Readings
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer
-from jaxdisp.report import runs
+from jaxdisp.report import heap, runs
 from jaxdisp.report.causes import analysis
 from jaxdisp.report.causes.analysis import Choices
 
@@ -185,6 +185,7 @@ def results(
         else:
             interventions += [_restored(each) for each in kept["interventions"]]
             mediations += kept["mediations"]
+        heap.give_back()
         advance(_sentences(inputs, target))
     found["refused"] = found.get("refused", []) + refused
     found |= _effects(interventions, inputs.key) | {"mediations": mediations}

@@ -10,7 +10,7 @@ from jaxdisp.claims.experiment import Subject
 from jaxdisp.claims.ledger import registry
 from jaxdisp.claims.ledger.entry import Entry
 from jaxdisp.claims.ledger.judgement import evidence
-from jaxdisp.report import runs
+from jaxdisp.report import heap, runs
 from jaxdisp.report.claims import rows
 
 
@@ -104,4 +104,6 @@ def results(
 def _kept(
     run: runs.Run | None, name: str, compute: Callable[[], dict[str, Any]]
 ) -> dict[str, Any]:
-    return runs.keep_object(run, f"claims-{name}", compute)
+    found = runs.keep_object(run, f"claims-{name}", compute)
+    heap.give_back()
+    return found

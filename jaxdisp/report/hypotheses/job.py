@@ -11,7 +11,7 @@ from jaxdisp.claims.finding import restored
 from jaxdisp.measure.corpus import Corpus
 from jaxdisp.models.model import Model
 from jaxdisp.models.quantized import Quantizer
-from jaxdisp.report import runs
+from jaxdisp.report import heap, runs
 
 STATED = ("id", "title", "question", "support", "refutation", "control")
 
@@ -88,12 +88,14 @@ def results(
     """
     findings: list[dict[str, Any]] = []
     stated = []
+    heap.give_back()
     for experiment in inputs.experiments:
         examine = ft.partial(_examined, experiment, inputs)
         found = runs.keep_object(run, f"experiment-{experiment.id}", examine)
         findings += found["findings"]
         said = {name: getattr(experiment, name) for name in STATED}
         stated.append(said | {"tables": found["tables"]})
+        heap.give_back()
         advance(_sentences(experiment, inputs.subject))
     return {
         "findings": findings,
