@@ -46,8 +46,8 @@ analysis:
   model: MODEL
   languages: [en, he, sw]
   limit: 4
-  layer_limit: 2
-  set_limit: 1
+  layer_limit: 4
+  set_limit: 4
   clip_limit: 0
   protect: 1
   causes: false
