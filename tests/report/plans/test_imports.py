@@ -94,7 +94,7 @@ quant_stage:
                 "desc_act": True,
                 "dynamic": {
                     r"-:.*\.1\..*": {},
-                    r"+:.*\.2\..*(?:gate|up).*": {"bits": 8, "group_size": 64},
+                    r"+:.*\.[12]\..*(?:gate|up).*": {"bits": 8, "group_size": 64},
                 },
             }
         ),
