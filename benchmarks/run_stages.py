@@ -5,7 +5,7 @@ compiled programs that is empty (`--cache DIRECTORY` gives one, which a second c
 finds warm). Options after `--` are those of `jaxdisp run`:
 
     python benchmarks/run_stages.py
-    python benchmarks/run_stages.py --cache /tmp/cache -- --layer-limit 8 --no-claims
+    python benchmarks/run_stages.py --cache compiled -- --layer-limit 8 --no-claims
 
 Per stage, what lies in another stage of the table left out:
 
