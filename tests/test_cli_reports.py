@@ -1,6 +1,7 @@
 """Commands about finished runs: drawn again, compared, verified; and refused."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_report_is_drawn_again(jaxdisp, tmp_path):
     before = command_line.contents(tmp_path)
     code, out, err = jaxdisp("report", "one")
     assert (code, out) == (0, "one/tables\n")
-    assert err == "written: 2 tables, 1 figure\n"
+    assert re.fullmatch(r"written: \d+ tables, \d+ figures?\n", err)
     assert command_line.contents(tmp_path) == before
     code, out, err = jaxdisp("report", "one", "--json", "--quiet")
     assert (code, err) == (0, "")
