@@ -11,13 +11,14 @@ CACHES := .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 # pyright asks a server whether there is a newer version of it unless told not to
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test test-torch lint docs docs-output bench clean
+.PHONY: help demo test test-torch test-toolkits lint docs docs-output bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo        measure the embedded model and write a report to runs/demo"
 	@echo "make test        run the tests"
 	@echo "make test-torch  run those that compare with transformers on torch"
+	@echo "make test-toolkits  read exported plans by the toolkits that they are for"
 	@echo "make lint        check style, types and imports"
 	@echo "make docs        build the documentation into site/"
 	@echo "make docs-output make the outputs shown in it anew (SLOW=--slow: all of them)"
@@ -34,6 +35,10 @@ test: .venv/.test
 
 test-torch: .venv/.torch
 	.venv/bin/pytest $(PARALLEL) -m torch
+
+test-toolkits: .venv/.test .venv-toolkits/.made
+	JAXDISP_TOOLKITS=$(CURDIR)/.venv-toolkits/bin/python \
+		.venv/bin/pytest -n0 tests/report/plans/test_toolkits.py
 
 lint: .venv/.test
 	.venv/bin/ruff check .
@@ -55,7 +60,7 @@ bench: .venv/.core .venv-peers/.made
 	done
 
 clean:
-	rm -rf .venv .venv-peers runs/demo dist site $(CACHES)
+	rm -rf .venv .venv-peers .venv-toolkits runs/demo dist site $(CACHES)
 	find jaxdisp tests analyses notebooks benchmarks -name __pycache__ -prune \
 		-exec rm -rf {} +
 
@@ -77,6 +82,19 @@ clean:
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install -qq --disable-pip-version-check \
 		pymc nutpie numba arviz
+	@touch $@
+
+# Other toolkits' parsers, which pin other versions; GPTQModel wants a newer torch.
+.venv-toolkits/.made:
+	$(PYTHON) -m venv .venv-toolkits
+	.venv-toolkits/bin/pip install -qq torch==2.13.0
+	.venv-toolkits/bin/pip install -qq "setuptools>=80" wheel packaging qwix==0.1.8 \
+		llmcompressor==0.14.0.1 compressed-tensors==0.19.0 transformers==5.17.0
+	.venv-toolkits/bin/pip install -qq --no-deps auto-round==0.16.1 gguf==0.19.0 \
+		torchao==0.18.0 bitsandbytes==0.50.2
+	.venv-toolkits/bin/pip install -qq --no-deps --no-build-isolation gptqmodel==7.7.0 \
+		pypcre==0.6.4 logbar==0.4.15 tokenicer==0.0.14 device-smi==0.5.7 \
+		defuser==0.0.28 threadpoolctl==3.8.0
 	@touch $@
 
 .venv/.test: .venv/.made $(PINS)
