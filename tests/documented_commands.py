@@ -45,7 +45,7 @@ TINY = "--model MODEL --corpus CORPUS"
 FEW = "--limit 4 --languages en,he,sw"
 CHEAPER = {
     "measure": FEW,
-    "run": f"{TINY} {FEW} --layer-limit 4 --set-limit 4 --clip-limit 4 --protect 1 "
+    "run": f"{TINY} {FEW} --layer-limit 4 --set-limit 4 --clip-limit 0 --protect 1 "
     "--hypotheses T-002 --no-causes --no-claims",
     "hypotheses": f"{TINY} {FEW} --few-limit 4",
     "search": f"{TINY} {FEW}",
