@@ -1,13 +1,25 @@
 """Plans: made of what was searched, shown, and exchanged with other toolkits."""
 
 import pathlib
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jaxdisp import console
 from jaxdisp.commands import plan_making
-from jaxdisp.options import RevisionOption
+from jaxdisp.options import (
+    CorpusOption,
+    LanguagesOption,
+    LimitOption,
+    QuietOption,
+    ReferenceOption,
+    RevisionOption,
+    SeedOption,
+)
+
+if TYPE_CHECKING:
+    from jaxdisp.report.plans import plan as plans_of
 
 app = typer.Typer(
     no_args_is_help=False,
@@ -79,25 +91,67 @@ def import_(
         typer.Option("--model", help="Directory or hub id; default: the embedded."),
     ] = None,
     revision: RevisionOption = None,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit", help="Also measure what the recipe costs each language."
+        ),
+    ] = False,
+    corpus: CorpusOption = None,
+    languages: LanguagesOption = None,
+    limit: LimitOption = None,
+    reference: ReferenceOption = None,
+    seed: SeedOption = 0,
     output: FileOption = None,
+    quiet: QuietOption = False,
 ) -> None:
-    """Read the recipe of another toolkit as a plan, to audit what it costs.
+    """Read the recipe of another toolkit as a plan, and audit what it costs.
 
     What the recipe says that no plan can, such as calibration, goes to stderr.
     """
-    import json
-
-    from jaxdisp.report.plans import imports, skeleton
+    text = {"corpus": corpus, "languages": languages, "limit": limit}
+    text |= {"reference": reference, "seed": seed}
+    asked = console.given(text, console.USUAL)
+    if asked and not audit:
+        console.refuse(f"{asked}: needs --audit, which measures")
+    from jaxdisp.report.plans import imports, lines, skeleton
     from jaxdisp.report.plans import plan as plans
 
     try:
         opened = skeleton.open_skeleton(model, revision)
         found = imports.import_recipe(recipe, opened, toolkit)
-        text = json.dumps(plans.content(found.plan), indent=1, ensure_ascii=False)
-        _put(text + "\n", output)
-    except (ValueError, OSError) as error:
+        content = (
+            _audited(found.plan, text, quiet=quiet)
+            if audit
+            else plans.content(found.plan)
+        )
+        _put(plans.encoded(content).decode(), output)
+    except (ValueError, OSError, FloatingPointError) as error:
         console.refuse(str(error))
-    _tell((f"read as a recipe of {found.toolkit}", *found.remarks), output)
+    if output is not None and audit:
+        typer.echo("\n".join(lines.shown(content)))
+    if not quiet:
+        _tell((f"read as a recipe of {found.toolkit}", *found.remarks), output)
+
+
+def _audited(
+    plan: "plans_of.Plan", text: dict[str, Any], *, quiet: bool
+) -> dict[str, Any]:
+    import tqdm
+
+    from jaxdisp.report.plans import audited
+
+    console.keep_compiled()
+    text["languages"] = console.names(text["languages"])
+    opened = audited.open_audit(plan, audited.Audit(**text))
+    with tqdm.tqdm(
+        total=audited.work(opened),
+        unit="sentence",
+        file=sys.stderr,
+        leave=False,
+        disable=True if quiet else None,
+    ) as bar:
+        return audited.audited(opened, bar.update)
 
 
 def _put(text: str, output: pathlib.Path | None) -> None:
