@@ -44,7 +44,7 @@ KINDS: dict[str, dict[str, None]] = {
 
 LABEL = 7.0
 """Points of the letters that name points."""
-LETTER, LINE = 0.62, 1.15
+LETTER, LINE = 0.7, 1.45
 """Width and height of a letter, in its size."""
 MARK = 5.0
 """Points that the mark of a point takes."""

@@ -95,7 +95,7 @@ def hypotheses(languages):
     tables = {
         "T-010": {"curves": curves},
         "redundancy": {"languages": redundancy},
-        "causal-tracing": {"languages": traced},
+        "causal-tracing": {"languages": traced, "gateways": traced[:1]},
     }
     return {
         "findings": [finding(*each) for each in FINDINGS],
