@@ -90,6 +90,7 @@ def make_batches(
     *,
     tokens: int = TOKENS_PER_BATCH,
     multiple: int = 1,
+    shapes: int | None = None,
 ) -> list[Batch]:
     """Groups windows of similar length into few shapes.
 
@@ -102,11 +103,12 @@ def make_batches(
         context: longest sequence the model takes.
         tokens: in a batch, padding included.
         multiple: what the number of windows in a batch is a multiple of.
+        shapes: how many lengths are padded to, at most; None is `SHAPES`.
 
     Reference: our own definition.
     """
     lengths = np.array([len(window.tokens) for window in windows])
-    classes = length_classes([windows])
+    classes = length_classes([windows], SHAPES if shapes is None else shapes)
     made = []
     for number, length in enumerate(classes):
         places = np.flatnonzero(np.searchsorted(classes, lengths) == number)

@@ -172,10 +172,13 @@ def _texts(
 ) -> tuple[Text, ...]:
     n_devices = jax.local_device_count()
     # a batch for every thread, however few sentences there are
-    share = -(-sum(len(part.tokens) for part in parts) // threads())
+    total = sum(len(part.tokens) for part in parts)
+    share = -(-total // threads())
+    # a length that fewer tokens than a call's have is not worth its programs
+    shapes = min(batches.SHAPES, max(1, total // rows))
     made = []
     for batch in batches.make_batches(
-        parts, context, tokens=min(rows, share), multiple=n_devices
+        parts, context, tokens=min(rows, share), multiple=n_devices, shapes=shapes
     ):
         n_rows = max(passages.rows_needed(each, n_devices) for each in batch.scored)
         size = batch.tokens.shape[1]
