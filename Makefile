@@ -11,7 +11,7 @@ CACHES := .pytest_cache .hypothesis .ruff_cache .import_linter_cache
 # pyright asks a server whether there is a newer version of it unless told not to
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo test test-torch test-toolkits lint docs docs-output bench clean
+.PHONY: help demo test test-torch test-toolkits lint docs docs-output notebooks bench clean
 .NOTPARALLEL:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make lint        check style, types and imports"
 	@echo "make docs        build the documentation into site/"
 	@echo "make docs-output make the outputs shown in it anew (SLOW=--slow: all of them)"
+	@echo "make notebooks   execute the notebooks, and keep them with their figures"
 	@echo "make bench       run every benchmark"
 	@echo "make clean       remove .venv, runs/demo and caches"
 
@@ -53,6 +54,9 @@ docs: .venv/.docs
 
 docs-output: .venv/.test
 	.venv/bin/python -m tests.documented_commands $(SLOW)
+
+notebooks: .venv/.test
+	.venv/bin/python notebooks/_execute.py
 
 bench: .venv/.core .venv-peers/.made
 	@set -e; for script in benchmarks/*.py; do \

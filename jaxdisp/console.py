@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jaxdisp.report import runs, searching, settings
     from jaxdisp.report.causes import job
 
@@ -253,6 +255,7 @@ def execute(
         searching.begin(searching.Means(**how))
         wanted = settings_of(command, options)
         inputs = settings.open_inputs(wanted, searching.Means(**how))
+        remark(inputs.corpus.remarks, quiet=quiet)
         if dry_run and inputs.searched is not None:
             _forecast(inputs.searched, as_json=as_json)
             return
@@ -264,6 +267,19 @@ def execute(
     found = _with_progress(wanted, inputs, kept, progress=progress and not quiet)
     shown = {"as_json": as_json, "markdown": markdown, "quiet": quiet}
     show(wanted, inputs, found, output, **shown)
+
+
+def remark(sentences: "Iterable[str]", *, quiet: bool) -> None:
+    """Says on stderr what is worth knowing and no error.
+
+    Args:
+        sentences: each on a line of its own.
+        quiet: whether to say nothing.
+
+    Reference: our own definition.
+    """
+    for sentence in [] if quiet else sentences:
+        typer.echo(f"remark: {sentence}", err=True)
 
 
 def show(

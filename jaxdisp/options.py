@@ -25,12 +25,17 @@ DtypeOption = Annotated[
 CorpusOption = Annotated[
     str | None,
     typer.Option(
-        "--corpus", help="Directory of aligned <language>.txt; default: the embedded."
+        "--corpus",
+        help="Directory of aligned <language>.txt, ntrex:DIR, udhr:DIR or flores:dev; "
+        "default: the embedded.",
     ),
 ]
 LanguagesOption = Annotated[
     str | None,
-    typer.Option("--languages", help="Comma-separated, such as en,he; default: all."),
+    typer.Option(
+        "--languages",
+        help="Comma-separated, by any code: en, eng or eng_Latn; default: all.",
+    ),
 ]
 BitsOption = Annotated[int, typer.Option("--bits", help="Word length, 2 to 8.")]
 GridOption = Annotated[

@@ -164,7 +164,6 @@ def _put(text: str, output: pathlib.Path | None) -> None:
 
 
 def _tell(remarks: tuple[str, ...], output: pathlib.Path | None) -> None:
-    for line in remarks:
-        typer.echo(f"remark: {line}", err=True)
+    console.remark(remarks, quiet=False)
     if output is not None:
         typer.echo(f"written: {output}", err=True)

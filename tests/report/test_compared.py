@@ -237,7 +237,10 @@ def regrouped():
     ("second", "message"),
     [
         (without_losses(), "first: has no losses of sentences .jaxdisp search."),
-        (run("second", LEVEL, **OTHER_TEXT), r"not on the same text .*SHA-256 cc and dd"),
+        (
+            run("second", LEVEL, **OTHER_TEXT),
+            r"not on the same text .*SHA-256 cc and dd",
+        ),
         (longer(), "line 5 of en has 78 bytes there and 79 here"),
         (regrouped(), "sentences stand in other texts"),
         (run("second", LEVEL, lines=[1, 2], **OTHER_TEXT), "one text in common with"),

@@ -9,7 +9,7 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from jaxdisp.report import drawing, search_plots, search_ranks
+from jaxdisp.report import drawing, search_pareto, search_plots, search_ranks
 from tests.report import made_up_search
 
 SETS = {
@@ -21,7 +21,7 @@ FIGURES = (
     search_plots.rank_figure,
     search_plots.shapley_figure,
     search_plots.interaction_figure,
-    search_plots.pareto_figure,
+    search_pareto.pareto_figure,
 )
 
 
@@ -253,7 +253,7 @@ def test_interactions_that_were_not_measured_are_grey():
 
 def test_size_against_losses():
     found = search("many", equal_layers=False)
-    figure = search_plots.pareto_figure(found, title="t")
+    figure = search_pareto.pareto_figure(found, title="t")
     proposed = next(row for row in found["sets"] if row["layers"] == [0, 9, 11])
     for axes, name in zip(figure.axes[:3], ("mean", "worst", "disparity"), strict=True):
         points = [(row["bytes"] / 1e6, row[name]) for row in found["sets"]]
@@ -282,7 +282,7 @@ def test_size_against_losses():
 
 def test_bits_per_weight_are_those_of_the_sets():
     found = search("many", equal_layers=False)
-    axes = search_plots.pareto_figure(found, title="").axes[0]
+    axes = search_pareto.pareto_figure(found, title="").axes[0]
     (bits,) = axes.child_axes
     for row in found["sets"][::100]:
         # the same number twice, but for a rounding of float64
@@ -299,7 +299,7 @@ def test_no_bits_per_weight_where_nothing_is_known_of_them(bits):
     found = search()
     for row in (found["unprotected"], *found["sets"]):
         row["effective_bits"] = bits
-    axes = search_plots.pareto_figure(found, title="").axes[0]
+    axes = search_pareto.pareto_figure(found, title="").axes[0]
     assert not axes.child_axes
 
 
@@ -307,7 +307,7 @@ def test_disparities_are_drawn_without_sign():
     found = search() | {"disparity_measure": "difference"}
     for row in found["sets"]:
         row["disparity"] *= -1
-    axes = search_plots.pareto_figure(found, title="").axes[2]
+    axes = search_pareto.pareto_figure(found, title="").axes[2]
     assert axes.get_title() == "low minus high resource"
     assert all(line.get_ydata()[0] >= 0 for line in axes.lines)
 
