@@ -16,7 +16,7 @@ FAST = {
     "limit": 32,
     "layer_limit": 8,
     "set_limit": 2,
-    "clip_limit": 4,
+    "clip_limit": 0,
     "few_limit": 8,
     "hypotheses": "T-002,T-003,T-005",
     "causes": False,

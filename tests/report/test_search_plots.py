@@ -9,7 +9,12 @@ import matplotlib.colors
 import numpy as np
 import pytest
 
-from jaxdisp.report import drawing, search_pareto, search_plots, search_ranks
+from jaxdisp.report import (
+    drawing,
+    search_pareto,
+    search_plots,
+    search_ranks,
+)
 from tests.report import made_up_search
 
 SETS = {
@@ -62,15 +67,15 @@ def test_few_sets_are_named_below_their_objective():
     assert names == [" ".join(map(str, row["layers"])) for row in found["sets"]]
     assert names[0] == "0 2 5"
     ends = {}
-    shades = (search_plots.PALE, drawing.BLUE)
+    shades = (search_ranks.PALE, drawing.BLUE)
     for lines, shade in zip(axes.collections[:2], shades, strict=True):
         for segment in lines.get_segments():
             ends[int(segment[0, 0])] = (segment[:, 1].tolist(), shade)
     for place, row in enumerate(found["sets"], 1):
-        shade = drawing.BLUE if row["among_best"] else search_plots.PALE
+        shade = drawing.BLUE if row["among_best"] else search_ranks.PALE
         assert ends[place] == ([row["worst_low"], row["worst_high"]], shade)
         assert [place, row["worst"]] in drawn(axes, shade).tolist()
-    assert {shade for _, shade in ends.values()} == {search_plots.PALE, drawing.BLUE}
+    assert {shade for _, shade in ends.values()} == {search_ranks.PALE, drawing.BLUE}
     assert figure.get_suptitle() == "4 bits"
     assert axes.get_ylabel() == "loss of the worst language (nats per sentence)"
 
@@ -257,7 +262,7 @@ def test_size_against_losses():
     proposed = next(row for row in found["sets"] if row["layers"] == [0, 9, 11])
     for axes, name in zip(figure.axes[:3], ("mean", "worst", "disparity"), strict=True):
         points = [(row["bytes"] / 1e6, row[name]) for row in found["sets"]]
-        np.testing.assert_array_equal(drawn(axes, search_plots.PALE), points)
+        np.testing.assert_array_equal(drawn(axes, search_ranks.PALE), points)
         front = drawn(axes, drawing.BLUE)
         assert 1 < len(front) < len(points)
         assert (np.diff(front[:, 0]) > 0).all()
