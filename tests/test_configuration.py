@@ -14,6 +14,11 @@ from tests.command_line import caller, environment
 COMMANDS = [
     command.name or command.callback.__name__ for command in cli.app.registered_commands
 ]
+COMMANDS += [
+    f"{group.name} {command.name}"
+    for group in cli.app.registered_groups
+    for command in group.typer_instance.registered_commands
+]
 CONFIGURED = ("measure", "run", "hypotheses", "search", "clip", "causal", "intervene")
 CONFIGURED += ("claims",)
 

@@ -56,6 +56,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jaxdisp quantize --plan runs/first/plan.json --out quantized",
         "jaxdisp quantize --plan runs/first/plan.json --out checked --check",
     ),
+    "plan make": (
+        "jaxdisp plan make runs/first --output plan.json",
+        "jaxdisp plan make runs/first --layers 0,9,11 --output plan.json",
+    ),
+    "plan show": ("jaxdisp plan show runs/first/plan.json",),
+    "plan export": (
+        "jaxdisp plan export runs/first/plan.json --to llm-compressor",
+        "jaxdisp plan export runs/first/plan.json --to gptqmodel --output recipe.json",
+    ),
+    "plan import": (
+        "jaxdisp plan export runs/first/plan.json --to qwix --output recipe.json",
+        "jaxdisp plan import recipe.json --output plan.json",
+    ),
     "clip": (
         "jaxdisp clip --law gaussian --bits 4",
         "jaxdisp clip --limit 4 --deploy minimax --output runs/clip",

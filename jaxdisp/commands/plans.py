@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jaxdisp import console
-from jaxdisp.commands import plan_making
+from jaxdisp.commands import examples, plan_making
 from jaxdisp.options import (
     CorpusOption,
     LanguagesOption,
@@ -26,8 +26,8 @@ app = typer.Typer(
     help="Plans: which layers are rounded, and how, for other toolkits to carry out.",
 )
 
-app.command("make")(plan_making.make)
-app.command("show")(plan_making.show)
+app.command("make", epilog=examples.of("plan make"))(plan_making.make)
+app.command("show", epilog=examples.of("plan show"))(plan_making.show)
 
 ToOption = Annotated[
     str,
@@ -54,7 +54,7 @@ AnyModelOption = Annotated[
 ]
 
 
-@app.command("export")
+@app.command("export", epilog=examples.of("plan export"))
 def export(
     plan: Annotated[pathlib.Path, typer.Argument(help="A plan.json.")],
     to: ToOption,
@@ -82,7 +82,7 @@ def export(
     _tell(made.remarks, output)
 
 
-@app.command("import")
+@app.command("import", epilog=examples.of("plan import"))
 def import_(
     recipe: Annotated[pathlib.Path, typer.Argument(help="Recipe of a toolkit.")],
     toolkit: FromOption = "auto",
