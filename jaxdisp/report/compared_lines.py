@@ -196,9 +196,8 @@ def measure_cells(found: dict[str, Any]) -> list[list[str]]:
     Reference: our own definition.
     """
     titles = dict(TITLES)
-    chosen = found["contrast"]
-    if chosen is not None and len(chosen["high"]) == 1:
-        titles["difference"] = f"others minus {chosen['high'][0]}"
+    if (compared := tables.single(found["contrast"])) is not None:
+        titles["difference"] = "{} minus {}".format(*compared)
     cells = []
     for row in found["disparity_compared"]:
         named = [

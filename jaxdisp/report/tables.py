@@ -116,6 +116,20 @@ def degradation_cells(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
+def single(contrast: dict[str, Any] | None) -> tuple[str, str] | None:
+    """Names the sides of a contrast with one language; None where there are more.
+
+    Args:
+        contrast: `low` and `high`, if there is one.
+
+    Reference: our own definition.
+    """
+    if contrast is None or len(contrast["high"]) != 1:
+        return None
+    low = contrast["low"]
+    return (low[0] if len(low) == 1 else "others"), contrast["high"][0]
+
+
 def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
     """Writes the cells of the table of disparity: measure, value, remark.
 
@@ -132,9 +146,9 @@ def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
         "log_ratio": "log of low over high",
         "gini": "Gini coefficient",
     }
-    if entries["contrast"] and len(entries["contrast"]["high"]) == 1:
-        names["difference"] = f"others minus {entries['contrast']['high'][0]}"
-        names["log_ratio"] = f"log of others over {entries['contrast']['high'][0]}"
+    if (compared := single(entries["contrast"])) is not None:
+        names["difference"] = "{} minus {}".format(*compared)
+        names["log_ratio"] = "log of {} over {}".format(*compared)
     lines = []
     for name, title in names.items():
         entry = entries[name]

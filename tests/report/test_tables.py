@@ -111,6 +111,10 @@ def test_lines_of_disparity():
         ["Gini coefficient", "1.000 [0.500, 2.000]", "nats"],
     ]
     titles = [line[0] for line in tables.disparity_lines(entries(high=("en",)))]
+    assert titles[3:5] == ["ru minus en", "log of ru over en"]
+    alone = entries(high=("en",))
+    alone["contrast"]["low"] = ["ru", "de"]
+    titles = [line[0] for line in tables.disparity_lines(alone)]
     assert titles[3:5] == ["others minus en", "log of others over en"]
     titles = [line[0] for line in tables.disparity_lines(entries(high=None))]
     assert titles[3] == "low minus high resource"

@@ -32,11 +32,11 @@ def rows(found: dict[str, Any]) -> Rows:
 
     Reference: our own definition.
     """
-    entries, chosen = found["disparity"], found["disparity"].get("contrast")
+    entries = found["disparity"]
     named = dict(NAMES)
-    if chosen and len(chosen["high"]) == 1:
-        named["difference"] = f"others minus {chosen['high'][0]}"
-        named["log_ratio"] = f"log of others over {chosen['high'][0]}"
+    if (compared := cells.single(entries.get("contrast"))) is not None:
+        named["difference"] = "{} minus {}".format(*compared)
+        named["log_ratio"] = "log of {} over {}".format(*compared)
     return [
         {"measure": name, "name": named[name]}
         | {key: entries[name][key] for key in ("estimate", "low", "high")}
