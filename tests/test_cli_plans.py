@@ -4,9 +4,14 @@ import json
 
 import pytest
 
-from jaxdisp.report.plans import exports, skeleton
+from jaxdisp.measure.corpus import load_corpus, spread
+from jaxdisp.measure.disparity import contrast
+from jaxdisp.models import Quantizer, load
+from jaxdisp.report import runs
+from jaxdisp.report.plans import exports, predicted, skeleton
 from jaxdisp.report.plans import plan as plans
 from tests import command_line
+from tests.measure import tiny
 from tests.report.plans import recipes
 
 
@@ -52,6 +57,38 @@ def test_a_plan_goes_out_and_comes_back(files, toolkit, tmp_path, monkeypatch, c
     before = json.loads((files / "plan.json").read_text(encoding="utf-8"))
     assert content["model"] == before["model"]
     assert plans.parse(content).quantizers[0].bits == 4
+
+
+def test_an_audit_says_what_the_recipe_costs(tmp_path, monkeypatch, capsys):
+    call = command_line.caller(monkeypatch, capsys)
+    tiny.write_model(tmp_path / "model", n_layer=2)
+    tiny.write_corpus(tmp_path / "corpus")
+    model = load(tmp_path / "model")
+    made = plans.Plan(
+        model=plans.target(model),
+        quantizers=(Quantizer(granularity="channel"),),
+        assignment=(0, 1),
+    )
+    text = json.dumps(plans.content(made))
+    (tmp_path / "plan.json").write_text(text, encoding="utf-8")
+    recipe, output = tmp_path / "recipe.yaml", tmp_path / "audited.json"
+    given = ("--to", "llm-compressor", "--output", recipe)
+    assert call("plan", "export", tmp_path / "plan.json", *given)[0] == 0
+    given = (recipe, "--model", tmp_path / "model", "--output", output)
+    text = ("--corpus", tmp_path / "corpus", "--languages", "ru,en", "--limit", "6")
+    code, _, err = call("plan", "import", *given, *text)
+    assert code == 2
+    assert "--corpus, --languages, --limit: needs --audit" in err
+    assert not output.exists()
+    code, out, _ = call("plan", "import", *given, *text, "--audit", "--seed", "3")
+    assert code == 0
+    found = plans.read(output)
+    corpus = spread(load_corpus(tmp_path / "corpus", ("ru", "en")), 6)
+    how = predicted.How(chosen=contrast(corpus.languages, model.training_bytes), seed=3)
+    expected = predicted.predict(model, corpus, found, how)
+    assert found.predicted == json.loads(json.dumps(runs.rounded(expected)))
+    assert found.predicted["languages"][0]["language"] == "ru"
+    assert "Losses in nats per token" in out
 
 
 BAD = {

@@ -3,12 +3,15 @@
 import json
 import pathlib
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jaxdisp import console
 from jaxdisp.options import JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from jaxdisp.report.plans import measured
 
 
 def make(
@@ -43,7 +46,7 @@ def make(
         if layers is None:
             found = made.recommended(run)
         else:
-            found = _measured(run, layers, quiet=quiet)
+            found = measured_plan(made.open_named(run, layers), quiet=quiet)
         if output is None:
             typer.echo(plans.encoded(found).decode(), nl=False)
             return
@@ -55,20 +58,20 @@ def make(
         typer.echo(f"written: {output}", err=True)
 
 
-def _measured(run: pathlib.Path, layers: str, *, quiet: bool) -> dict[str, Any]:
+def measured_plan(opened: "measured.Opened", *, quiet: bool) -> dict[str, Any]:
+    """Measures what a plan costs, with a bar on terminals."""
     import tqdm
 
-    from jaxdisp.report.plans import made
+    from jaxdisp.report.plans import measured
 
-    named = made.open_named(run, layers)
     with tqdm.tqdm(
-        total=made.work(named),
+        total=measured.work(opened),
         unit="sentence",
         file=sys.stderr,
         leave=False,
         disable=True if quiet else None,
     ) as bar:
-        return made.measured(named, bar.update)
+        return measured.content(opened, bar.update)
 
 
 def show(

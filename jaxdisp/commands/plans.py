@@ -1,7 +1,6 @@
 """Plans: made of what was searched, shown, and exchanged with other toolkits."""
 
 import pathlib
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -137,21 +136,12 @@ def import_(
 def _audited(
     plan: "plans_of.Plan", text: dict[str, Any], *, quiet: bool
 ) -> dict[str, Any]:
-    import tqdm
-
     from jaxdisp.report.plans import audited
 
     console.keep_compiled()
     text["languages"] = console.names(text["languages"])
     opened = audited.open_audit(plan, audited.Audit(**text))
-    with tqdm.tqdm(
-        total=audited.work(opened),
-        unit="sentence",
-        file=sys.stderr,
-        leave=False,
-        disable=True if quiet else None,
-    ) as bar:
-        return audited.audited(opened, bar.update)
+    return plan_making.measured_plan(opened, quiet=quiet)
 
 
 def _put(text: str, output: pathlib.Path | None) -> None:

@@ -15,15 +15,6 @@ TAGS = ["jaxdisp", "multilingual", "quantization"]
 METRIC = "D_sent: nats lost per parallel sentence"
 CODE = re.compile(r"[a-z]{2,3}(?=([-_][A-Z][a-z]{3})?$)")
 """Names of languages that are a code of ISO 639, perhaps with a script."""
-MEASURES = {
-    "mean": "mean over languages",
-    "worst": "worst language",
-    "max_min": "worst minus best",
-    "difference": "low minus high resource",
-    "disparity": "disparity",
-    "log_ratio": "log of low over high",
-    "gini": "Gini coefficient",
-}
 LIMITS = (
     "Losses are of text that is read: what people notice in answers can differ, and be "
     "more.",
@@ -231,18 +222,16 @@ def _measured_disparity(entries: dict[str, Any]) -> list[list[str]]:
 
 
 def _predicted_disparity(predicted: dict[str, Any]) -> list[list[str]]:
-    cells = []
-    for name, title in MEASURES.items():
-        value = predicted.get(name)
-        if not isinstance(value, dict):  # bounds lie beside it, or there are none
-            sides = {side: predicted.get(f"{name}_{side}") for side in ("low", "high")}
-            value = {"estimate": value} | sides
-        if value["estimate"] is None:
-            continue
-        row = {"v": value["estimate"], "v_low": value["low"], "v_high": value["high"]}
-        remark = predicted.get("worst_language") or "" if name == "worst" else ""
-        cells.append([title, tables.with_bounds(row, "v", 3), remark])
-    return cells
+    measure = predicted["disparity_measure"]
+    named = {"mean": "mean", "worst": "worst", "disparity": measure}
+    return [
+        [
+            tables.MEASURES[title],
+            tables.with_bounds(predicted, name, 3),
+            predicted["worst_language"] if name == "worst" else "",
+        ]
+        for name, title in named.items()
+    ]
 
 
 def _corpus(corpus: dict[str, Any], dtype: str) -> dict[str, Any]:

@@ -29,12 +29,6 @@ MEASURES_HEADER = (
     "second [95 %]",
     "second - first [95 %]",
 )
-TITLES = {
-    "mean": "mean over languages",
-    "worst": "worst language",
-    "max_min": "worst minus best",
-    "difference": "low minus high resource",
-}
 LIMITS = (
     "Intervals are paired: both runs stand on the same resamples of texts. They say "
     "nothing of other texts, or of languages that were not measured.",
@@ -195,9 +189,7 @@ def measure_cells(found: dict[str, Any]) -> list[list[str]]:
 
     Reference: our own definition.
     """
-    titles = dict(TITLES)
-    if (compared := tables.single(found["contrast"])) is not None:
-        titles["difference"] = "{} minus {}".format(*compared)
+    titles = tables.measure_names(found["contrast"])
     cells = []
     for row in found["disparity_compared"]:
         named = [
@@ -276,7 +268,7 @@ def _text(found: dict[str, Any]) -> str:
 
 def _reasons(found: dict[str, Any]) -> list[str]:
     reasons = [row["reason"] for row in found["disparity_compared"] if row["reason"]]
-    return [f"No {TITLES['difference']}: {each}." for each in reasons]
+    return [f"No {tables.MEASURES['difference']}: {each}." for each in reasons]
 
 
 def _listed(said: Sequence[str]) -> list[str]:

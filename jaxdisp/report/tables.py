@@ -116,8 +116,19 @@ def degradation_cells(rows: Sequence[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
-def single(contrast: dict[str, Any] | None) -> tuple[str, str] | None:
-    """Names the sides of a contrast with one language; None where there are more.
+MEASURES = {
+    "mean": "mean over languages",
+    "worst": "worst language",
+    "max_min": "worst minus best",
+    "difference": "low minus high resource",
+    "log_ratio": "log of low over high",
+    "gini": "Gini coefficient",
+}
+"""Measures of disparity, and what a table calls them."""
+
+
+def measure_names(contrast: dict[str, Any] | None) -> dict[str, str]:
+    """Says what a table calls measures of disparity, a single language by its name.
 
     Args:
         contrast: `low` and `high`, if there is one.
@@ -125,9 +136,13 @@ def single(contrast: dict[str, Any] | None) -> tuple[str, str] | None:
     Reference: our own definition.
     """
     if contrast is None or len(contrast["high"]) != 1:
-        return None
-    low = contrast["low"]
-    return (low[0] if len(low) == 1 else "others"), contrast["high"][0]
+        return dict(MEASURES)
+    low, (high,) = contrast["low"], contrast["high"]
+    name = low[0] if len(low) == 1 else "others"
+    return MEASURES | {
+        "difference": f"{name} minus {high}",
+        "log_ratio": f"log of {name} over {high}",
+    }
 
 
 def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
@@ -138,19 +153,8 @@ def disparity_lines(entries: dict[str, Any]) -> list[list[str]]:
 
     Reference: our own definition.
     """
-    names = {
-        "mean": "mean over languages",
-        "worst": "worst language",
-        "max_min": "worst minus best",
-        "difference": "low minus high resource",
-        "log_ratio": "log of low over high",
-        "gini": "Gini coefficient",
-    }
-    if (compared := single(entries["contrast"])) is not None:
-        names["difference"] = "{} minus {}".format(*compared)
-        names["log_ratio"] = "log of {} over {}".format(*compared)
     lines = []
-    for name, title in names.items():
+    for name, title in measure_names(entries["contrast"]).items():
         entry = entries[name]
         row = {"v": entry["estimate"], "v_low": entry["low"], "v_high": entry["high"]}
         remark = entry["reason"] or entry.get("language") or entry["unit"]

@@ -49,9 +49,14 @@ PLAN = {
         "mean": 1.0,
         "mean_low": 0.5,
         "mean_high": 1.5,
-        "worst": {"estimate": 2.0, "low": 1.0, "high": 3.0},
+        "worst": 2.0,
+        "worst_low": 1.0,
+        "worst_high": 3.0,
         "worst_language": EVIL,
-        "disparity": None,
+        "disparity": 0.5,
+        "disparity_low": None,
+        "disparity_high": None,
+        "disparity_measure": "difference",
     },
 }
 

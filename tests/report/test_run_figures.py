@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from jaxdisp.report import drawing, files, plots
+from jaxdisp.report import drawing, files, plots, tables
 from jaxdisp.report.figures import (
     bound,
     fertility,
@@ -162,7 +162,7 @@ def test_one_text_has_a_tail_without_interval_and_an_unknown_vocabulary_no_colla
 def test_disparities_without_a_number_are_not_drawn():
     found = small()
     table = spread.rows(found)
-    assert [row["measure"] for row in table] == list(spread.NAMES)
+    assert [row["measure"] for row in table] == list(tables.MEASURES)
     left, right = spread.figure(table, title="").axes
     assert len(left.get_yticklabels()) == 4
     assert [label.get_text() for label in right.get_yticklabels()] == [

@@ -14,15 +14,6 @@ from jaxdisp.report.illustration import Illustration
 
 Rows = list[dict[str, Any]]
 
-NAMES = {
-    "mean": "mean over languages",
-    "worst": "worst language",
-    "max_min": "worst minus best",
-    "difference": "low minus high resource",
-    "log_ratio": "log of low over high",
-    "gini": "Gini coefficient",
-}
-
 
 def rows(found: dict[str, Any]) -> Rows:
     """Lists the measures of disparity, those without a number with the reason.
@@ -33,15 +24,12 @@ def rows(found: dict[str, Any]) -> Rows:
     Reference: our own definition.
     """
     entries = found["disparity"]
-    named = dict(NAMES)
-    if (compared := cells.single(entries.get("contrast"))) is not None:
-        named["difference"] = "{} minus {}".format(*compared)
-        named["log_ratio"] = "log of {} over {}".format(*compared)
+    named = cells.measure_names(entries.get("contrast"))
     return [
-        {"measure": name, "name": named[name]}
+        {"measure": name, "name": title}
         | {key: entries[name][key] for key in ("estimate", "low", "high")}
         | {"unit": entries[name]["unit"], "reason": entries[name]["reason"]}
-        for name in NAMES
+        for name, title in named.items()
         if name in entries
     ]
 

@@ -1,18 +1,12 @@
 """Audits: what a recipe that others wrote costs each language."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 
 from jaxdisp.measure import corpus as corpora
-from jaxdisp.measure.corpus import Corpus
 from jaxdisp.measure.disparity import contrast
-from jaxdisp.models.model import Model, load
-from jaxdisp.report import runs
+from jaxdisp.models.model import load
+from jaxdisp.report.plans import measured, predicted
 from jaxdisp.report.plans import plan as plans
-from jaxdisp.report.plans import predicted
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,17 +20,7 @@ class Audit:
     seed: int = 0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Opened:
-    """A plan to audit, with its model and text opened and checked."""
-
-    plan: plans.Plan
-    model: Model
-    corpus: Corpus
-    how: predicted.How
-
-
-def open_audit(plan: plans.Plan, asked: Audit) -> Opened:
+def open_audit(plan: plans.Plan, asked: Audit) -> measured.Opened:
     """Opens the model and the text of an audit.
 
     Args:
@@ -62,38 +46,4 @@ def open_audit(plan: plans.Plan, asked: Audit) -> Opened:
         )
     compared = contrast(text.languages, model.training_bytes, asked.reference)
     how = predicted.How(chosen=compared, seed=asked.seed)
-    return Opened(plan=plan, model=model, corpus=text, how=how)
-
-
-def work(opened: Opened) -> int:
-    """Counts the sentences that `audited` evaluates.
-
-    Args:
-        opened: the audit.
-
-    Reference: our own definition.
-    """
-    n_rows = len(np.unique(predicted.sites(opened.plan), axis=0))
-    return n_rows * opened.corpus.n_sentences * len(opened.corpus.languages)
-
-
-def audited(opened: Opened, advance: Callable[[int], object] = int) -> dict[str, Any]:
-    """Measures what a recipe costs each language.
-
-    Args:
-        opened: the audit.
-        advance: called with the number of sentences done since the last call.
-
-    Raises:
-        FloatingPointError: if a loss is not finite.
-
-    Returns:
-        The content of `plan.json`.
-
-    Reference: our own definition.
-    """
-    found = predicted.predict(
-        opened.model, opened.corpus, opened.plan, opened.how, advance
-    )
-    whole = dataclasses.replace(opened.plan, predicted=found)
-    return runs.rounded(plans.content(whole))
+    return measured.Opened(plan=plan, model=model, corpus=text, how=how)

@@ -2,28 +2,17 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
-from jaxdisp.report import recorded, runs, settings
+from jaxdisp.report import recorded, settings
 from jaxdisp.report.parts import part
+from jaxdisp.report.plans import measured, predicted
 from jaxdisp.report.plans import plan as plans
-from jaxdisp.report.plans import predicted
 from jaxdisp.search import lattice
 
-Advance = Callable[[int], object]
 NO_LAYERS = "none"
 OPENED = ("weights", "tokenizer", "corpus")
 """What must be as it was when the run was made, by its digest."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Named:
-    """A plan of layers that are named, and what it is measured with."""
-
-    plan: plans.Plan
-    inputs: settings.Inputs
-    how: predicted.How
 
 
 def recommended(directory: pathlib.Path) -> dict[str, Any]:
@@ -49,7 +38,7 @@ def recommended(directory: pathlib.Path) -> dict[str, Any]:
     return found
 
 
-def open_named(directory: pathlib.Path, layers: str) -> Named:
+def open_named(directory: pathlib.Path, layers: str) -> measured.Opened:
     """Opens the model and the text of a run, and makes a plan of layers by hand.
 
     Args:
@@ -92,45 +81,10 @@ def open_named(directory: pathlib.Path, layers: str) -> Named:
         outside=1,
     )
     how = predicted.How(chosen=inputs.chosen, seed=wanted.seed, stride=wanted.stride)
-    return Named(plan=plan, inputs=inputs, how=how)
+    return measured.Opened(plan=plan, model=inputs.model, corpus=inputs.corpus, how=how)
 
 
 def _only(layers: str, n_layers: int) -> tuple[int, ...]:
     if ";" in layers:
         raise ValueError(f"--layers {layers}: must be one set, such as 0,9,11")
     return lattice.parse_sets(layers, n_layers)[0]
-
-
-def work(named: Named) -> int:
-    """Counts the sentences that `measured` evaluates.
-
-    Args:
-        named: opened.
-
-    Reference: our own definition.
-    """
-    corpus = named.inputs.corpus
-    rows = {tuple(row) for row in predicted.sites(named.plan).tolist()}
-    return len(rows) * corpus.n_sentences * len(corpus.languages)
-
-
-def measured(named: Named, advance: Advance = int) -> dict[str, Any]:
-    """Measures what the plan costs each language, on the text of the run.
-
-    Args:
-        named: opened.
-        advance: called with the number of sentences done since the last call.
-
-    Raises:
-        FloatingPointError: if a loss is not finite.
-
-    Returns:
-        The content of `plan.json`.
-
-    Reference: our own definition.
-    """
-    found = predicted.predict(
-        named.inputs.model, named.inputs.corpus, named.plan, named.how, advance
-    )
-    whole = dataclasses.replace(named.plan, predicted=found)
-    return runs.rounded(plans.content(whole))
