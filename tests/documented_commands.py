@@ -211,8 +211,9 @@ def execute(text, place):
         KEPT[key] = executed(text, place), output and place / output
         return KEPT[key][0]
     outcome, made = KEPT[known]
-    if made is not None and made.is_dir() and made != place / output:
-        shutil.copytree(made, place / output, dirs_exist_ok=True)
+    wanted = output and place / output
+    if wanted and made is not None and made.is_dir() and made != wanted:
+        shutil.copytree(made, wanted, dirs_exist_ok=True)
     return outcome
 
 
