@@ -47,7 +47,7 @@ CHEAPER = {
     "measure": FEW,
     "run": f"{TINY} {FEW} --layer-limit 4 --set-limit 4 --clip-limit 0 --protect 1 "
     "--hypotheses T-002 --no-causes --no-claims",
-    "hypotheses": f"{TINY} {FEW} --few-limit 4",
+    "hypotheses": f"{TINY} --limit 8 --languages en,he,sw --few-limit 8",
     "search": f"{TINY} {FEW}",
     "clip": f"{TINY} {FEW}",
     "causal": f"{TINY} {FEW} --few-limit 4 --draws 100 --chains 2 --interventions none",
@@ -303,6 +303,8 @@ def piped(out, program):
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 
+SOMETIMES = {"interaction [95 %]"}
+"""Columns of tables that are there where something is above noise."""
 RULE = re.compile(r"^-+(?:  +-+)+$")
 
 
@@ -324,6 +326,8 @@ def misses(command, out):
         return None if made == shown else f"it prints\n{out}"
     printed = heads(lines)
     for head in heads(command.shown):
+        if not SOMETIMES.isdisjoint(head):
+            continue
         if not any(set(head) <= set(other) for other in printed):
             return f"a table with columns {head}; printed are {printed}"
     if any(line.startswith("{") for line in command.shown):
