@@ -116,7 +116,7 @@ def test_a_model_judges_and_the_run_keeps_it(jaxdisp, tmp_path):
     directory = tmp_path / "run"
     assert json.loads((directory / "results.json").read_text()) == found
     assert (directory / "tables" / "claims.csv").is_file()
-    assert "Every claim of the notes" in (directory / "report.html").read_text()
+    assert "Every claim, judged by data" in (directory / "report.html").read_text()
     text = jaxdisp("claims", *INPUTS, "--id", "A18", "--id", "B4", "--no-progress")[1]
     assert "    on this model: " in text
     page = jaxdisp("claims", *INPUTS, "--id", "A18", "--markdown")[1]
