@@ -1,6 +1,7 @@
 """Figures within the page: SVG made small, its own, and fit for light and dark."""
 
 import dataclasses
+import functools as ft
 import re
 from xml.etree import ElementTree
 
@@ -60,8 +61,8 @@ def drawing(illustration: Illustration, svg: bytes) -> Drawing:
     for element in root.iter():
         element.tag = element.tag.removeprefix(SVG)
         found = letters if element.tag in LETTERS else marks
-        colours = None if element in above else found
-        kept = _attributes(element, used, illustration.name, colours)
+        of_page = element not in above  # the others keep their own colours
+        kept = _attributes(element, used, illustration.name, found, of_page=of_page)
         element.attrib.clear()
         element.attrib.update(kept)
         _without_breaks(element)
@@ -100,7 +101,12 @@ def _link(element: ElementTree.Element) -> str:
 
 
 def _attributes(
-    element: ElementTree.Element, used: set[str], prefix: str, colours: set[str] | None
+    element: ElementTree.Element,
+    used: set[str],
+    prefix: str,
+    colours: set[str],
+    *,
+    of_page: bool,
 ) -> dict[str, str]:
     kept: dict[str, str] = {}
     for name, value in element.attrib.items():
@@ -111,7 +117,11 @@ def _attributes(
         elif plain == "href":
             kept["href"] = f"#{prefix}-{value[1:]}" if value[:1] == "#" else value
         elif plain == "style":
-            if style := _style(value, colours, letters=element.tag in LETTERS):
+            style, found = _style(
+                value, of_page=of_page, letters=element.tag in LETTERS
+            )
+            colours |= found
+            if style:
                 kept["style"] = _prefixed(style, prefix)
         elif plain == "transform" and value.startswith("rotate(-0 "):
             continue
@@ -127,17 +137,18 @@ def _prefixed(value: str, prefix: str) -> str:
 def _short(value: str, name: str) -> str:
     if name == "href":
         return value
-    return " ".join(NUMBER.sub(_rounded, value).split())
+    return " ".join(
+        NUMBER.sub(
+            lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip(".") or "0", value
+        ).split()
+    )
 
 
-def _rounded(match: re.Match[str]) -> str:
-    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".") or "0"
-
-
-def _style(value: str, colours: set[str] | None, *, letters: bool) -> str:
-    """A style with colours and letters of the page; with its own if it has none."""
-    kept = []
-    if colours is None and letters and "fill:" not in value:
+@ft.cache  # figures have thousands of marks, and a few styles
+def _style(value: str, *, of_page: bool, letters: bool) -> tuple[str, frozenset[str]]:
+    """A style, and the colours of the page in it; with its own if it has none."""
+    kept, colours = [], set[str]()
+    if not of_page and letters and "fill:" not in value:
         value = f"fill: {BLACK}; {value}"
     for part in value.split(";"):
         name, _, given = (text.strip() for text in part.partition(":"))
@@ -146,10 +157,10 @@ def _style(value: str, colours: set[str] | None, *, letters: bool) -> str:
         if not given or (letters and name == "font-family"):
             continue
         text = _short(given, name)
-        if colours is not None and INK not in value:
+        if of_page and INK not in value:
             text = _colour(text, colours, letters=letters)
         kept.append(f"{name}:{text}")
-    return ";".join(kept)
+    return ";".join(kept), frozenset(colours)
 
 
 def _colour(value: str, colours: set[str], *, letters: bool) -> str:
